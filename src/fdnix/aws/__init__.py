@@ -1,0 +1,1 @@
+"""Amazon Web Services: artifacts in S3, Bedrock batch inference, the Lambda layer."""

@@ -1,0 +1,1 @@
+"""What DuckDB holds: the full and the minified database."""

@@ -1,0 +1,1 @@
+"""What nixpkgs says: sources, the catalogue, and one normalised row a package."""

@@ -1,0 +1,267 @@
+"""The environment, read once, as one frozen and typed `Settings`.
+
+Every field is one environment variable: the field's name in capitals. `load_settings` is a pure
+function of the mapping it is given, which is why this is pydantic and not pydantic-settings. The
+description of a field says what is accepted; error messages and the documentation are made of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from fdnix.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+ProcessingMode = Literal["metadata", "embedding", "minified", "both", "full"]
+EmbeddingProvider = Literal["auto", "local", "bedrock"]
+SOURCE_WORDS = ("auto", "nix-env", "channel", "sample")
+
+# The Snowball stemmers that DuckDB's fts extension carries.
+STEMMERS = [
+    "arabic",
+    "basque",
+    "catalan",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "porter",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+]
+
+LAMBDA_UNZIPPED_LIMIT = 262_144_000
+"""Bytes that a Lambda function's code and layers may unzip to (AWS Lambda quotas: 250 MiB)."""
+
+_EMPTY_MEANS_NONE = frozenset({"fts_stemmer", "fts_stopwords"})
+_REMOVED = {"DUCKDB_KEY": "use DUCKDB_DATA_KEY (full database) and DUCKDB_MINIFIED_KEY (minified)"}
+
+
+def _stemmer(value: str) -> str:
+    word = value.strip().lower() or "none"
+    if word != "none" and word not in STEMMERS:
+        raise ValueError
+    return word
+
+
+def _stopwords(value: str) -> str:
+    word = value.strip().lower() or "none"
+    if word not in {"english", "none"}:
+        raise ValueError
+    return word
+
+
+def _source(value: str) -> str:
+    if value in SOURCE_WORDS or value == "-" or Path(value).is_file():
+        return value
+    raise ValueError
+
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+class Settings(BaseModel):
+    """What a run is told. Built by `load_settings`; never changed, never read past this module."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processing_mode: ProcessingMode = Field(
+        "both", description="metadata, embedding, minified, both or full (the same as both)"
+    )
+    output_path: Path = Field(
+        Path("/out/fdnix-data.duckdb"), description="the path of the full database"
+    )
+    output_minified_path: Path = Field(
+        Path("/out/fdnix.duckdb"), description="the path of the minified database"
+    )
+    duckdb_path: Path | None = Field(
+        None,
+        description="the file the embedding phase works on; unset means the full database",
+    )
+
+    nixpkgs_source: Annotated[str, AfterValidator(_source)] = Field(
+        "auto",
+        description="auto, nix-env, channel, sample, the path of a catalogue file that exists, "
+        "or - for standard input",
+    )
+    nixpkgs_channel: str = Field(
+        "nixpkgs-unstable",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="a channel's name, such as nixpkgs-unstable or nixos-26.05",
+    )
+    nixpkgs_channel_url: str = Field(
+        "https://channels.nixos.org",
+        pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$",
+        description="an http or https URL under which channels lie",
+    )
+    nixpkgs_path: str = Field(
+        "<nixpkgs>", min_length=1, description="what nix-env -f takes: a path, <nixpkgs> or a URL"
+    )
+    nixpkgs_timeout: float = Field(
+        3600, gt=0, description="seconds that evaluating or downloading may take, above 0"
+    )
+    rejected_limit: float = Field(
+        0.01, ge=0, le=1, description="the share of entries that may be rejected, from 0 to 1"
+    )
+    force_metadata: bool = Field(
+        default=False, description="true or false: rebuild even from an unchanged catalogue"
+    )
+
+    embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")
+    force_rebuild_embeddings: bool = Field(default=False, description="true or false")
+
+    vss_hnsw_m: int = Field(16, ge=2, le=512, description="a whole number from 2 to 512")
+    vss_ef_construction: int = Field(
+        200, ge=1, le=10_000, description="a whole number from 1 to 10000"
+    )
+    vss_ef_search: int = Field(40, ge=1, le=10_000, description="a whole number from 1 to 10000")
+
+    fts_stopwords: Annotated[str, AfterValidator(_stopwords)] = Field(
+        "english", description="english, or none or empty for no stopwords"
+    )
+    fts_stemmer: Annotated[str, AfterValidator(_stemmer)] = Field(
+        "english",
+        description=f"one of {', '.join(STEMMERS)}, or none or empty for no stemming",
+    )
+    fts_index_name: Identifier = Field(
+        "packages_fts_idx",
+        description="a name of letters, digits and underscores that does not start with a digit",
+    )
+    minified_max_bytes: int = Field(
+        LAMBDA_UNZIPPED_LIMIT, gt=0, description="a whole number of bytes above 0"
+    )
+    popularity_file: Path | None = Field(
+        None, description="the path of a JSON file: attribute path to number"
+    )
+    duckdb_extension_directory: Path | None = Field(
+        None, description="a directory that holds fts.duckdb_extension and vss.duckdb_extension"
+    )
+
+    aws_region: str | None = Field(None, description="an AWS region, such as eu-central-1")
+    artifacts_bucket: str | None = Field(None, description="the name of an S3 bucket")
+    duckdb_data_key: str | None = Field(None, description="the S3 key of the full database")
+    duckdb_minified_key: str | None = Field(None, description="the S3 key of the minified database")
+    artifact_latest_alias: bool = Field(default=False, description="true or false")
+    bedrock_role_arn: str | None = Field(
+        None, description="the ARN of the role that Bedrock assumes for batch inference"
+    )
+    bedrock_input_bucket: str | None = Field(
+        None, description="the name of an S3 bucket; unset means ARTIFACTS_BUCKET"
+    )
+    bedrock_output_bucket: str | None = Field(
+        None, description="the name of an S3 bucket; unset means ARTIFACTS_BUCKET"
+    )
+    bedrock_model_id: str = Field("amazon.titan-embed-text-v2:0", description="a Bedrock model id")
+    bedrock_output_dimensions: Literal[256, 512, 1024] = Field(256, description="256, 512 or 1024")
+    bedrock_batch_size: int = Field(
+        50_000, ge=100, le=50_000, description="a whole number of records from 100 to 50000"
+    )
+    bedrock_max_concurrent_jobs: int = Field(
+        5, ge=1, le=100, description="a whole number from 1 to 100"
+    )
+    bedrock_poll_interval: float = Field(60, gt=0, description="seconds, above 0")
+    bedrock_max_wait_time: float = Field(7200, ge=0, description="seconds, 0 or above")
+    bedrock_max_records: int | None = Field(
+        None, ge=0, description="a whole number of records, 0 or above"
+    )
+    bedrock_keep_files: bool = Field(default=False, description="true or false")
+    publish_layer: bool = Field(default=False, description="true or false")
+    layer_arn: str | None = Field(None, description="an unversioned layer ARN, or a layer's name")
+    layer_include_extensions: bool = Field(default=False, description="true or false")
+    layer_keep_versions: int | None = Field(
+        None, ge=1, description="a whole number of versions, 1 or above"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: dict[str, Any]) -> dict[str, Any]:
+        # A container's environment file sets what it does not mean to set to the empty string.
+        return {k: v for k, v in data.items() if v != "" or k in _EMPTY_MEANS_NONE}
+
+    @field_validator("bedrock_output_dimensions", mode="before")
+    @classmethod
+    def _whole_number(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @property
+    def provider(self) -> Literal["local", "bedrock"]:
+        """The embedding provider, with `auto` resolved."""
+        if self.embedding_provider == "auto":
+            return "bedrock" if self.bedrock_role_arn else "local"
+        return self.embedding_provider
+
+    @property
+    def embedding_path(self) -> Path:
+        """The database file that the embedding phase works on."""
+        return self.duckdb_path or self.output_path
+
+    @property
+    def phases(self) -> tuple[Literal["metadata", "embedding", "minified"], ...]:
+        """The phases that PROCESSING_MODE asks for, in order."""
+        if self.processing_mode in {"both", "full"}:
+            return ("metadata", "embedding", "minified")
+        return (self.processing_mode,)  # type: ignore[return-value]
+
+    def replace(self, **changes: object) -> Self:
+        """The same settings with some fields changed; the changes are validated."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+
+def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
+    """The settings of `environ`, with `overrides` (by field name, None for none) put over them.
+
+    Raises:
+        SettingsError: naming every variable that is wrong, what was given and what is accepted.
+    """
+    given: dict[str, object] = {
+        name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ
+    }
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    problems = [f"{name} was removed: {use}" for name, use in _REMOVED.items() if name in environ]
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        problems += [_problem(detail) for detail in error.errors()]
+        settings = None
+    if problems or settings is None:
+        raise SettingsError("\n  ".join(["the settings cannot be used:", *problems]))
+    return settings
+
+
+def _problem(detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0])
+    field: FieldInfo = Settings.model_fields[name]
+    return f"{name.upper()}: {detail['input']!r} is not accepted; expected {field.description}"

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fdnix.errors import SettingsError
+from fdnix.settings import load_settings
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = load_settings({})
+    assert settings.processing_mode == "both"
+    assert settings.output_path == Path("/out/fdnix-data.duckdb")
+    assert settings.output_minified_path == Path("/out/fdnix.duckdb")
+    assert settings.embedding_path == settings.output_path
+    assert (settings.vss_hnsw_m, settings.vss_ef_construction, settings.vss_ef_search) == (
+        16,
+        200,
+        40,
+    )
+    assert (settings.fts_stopwords, settings.fts_stemmer) == ("english", "english")
+    assert settings.fts_index_name == "packages_fts_idx"
+    assert settings.minified_max_bytes == 262_144_000
+    assert settings.provider == "local"
+
+
+def test_every_bad_value_is_named_at_once_with_what_was_given_and_what_is_accepted() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(
+            {
+                "PROCESSING_MODE": "fast",
+                "VSS_HNSW_M": "many",
+                "FTS_STEMMER": "klingon",
+                "NIXPKGS_SOURCE": "/no/such/file.json",
+            }
+        )
+    message = str(caught.value)
+    assert "PROCESSING_MODE: 'fast' is not accepted; expected metadata, embedding" in message
+    assert "VSS_HNSW_M: 'many' is not accepted; expected a whole number from 2 to 512" in message
+    assert "FTS_STEMMER: 'klingon'" in message
+    assert "NIXPKGS_SOURCE: '/no/such/file.json'" in message
+
+
+def test_the_removed_variable_is_an_error_that_names_its_successors() -> None:
+    with pytest.raises(SettingsError, match="DUCKDB_KEY was removed") as caught:
+        load_settings({"DUCKDB_KEY": "x", "VSS_EF_SEARCH": "0"})
+    assert "DUCKDB_DATA_KEY" in str(caught.value)
+    assert "DUCKDB_MINIFIED_KEY" in str(caught.value)
+    assert "VSS_EF_SEARCH" in str(caught.value)
+
+
+def test_an_override_wins_over_the_environment_and_none_leaves_it() -> None:
+    settings = load_settings(
+        {"VSS_HNSW_M": "24", "OUTPUT_PATH": "/a"}, vss_hnsw_m=None, output_path=Path("/b")
+    )
+    assert settings.vss_hnsw_m == 24
+    assert settings.output_path == Path("/b")
+
+
+def test_full_is_the_same_as_both() -> None:
+    full = load_settings({"PROCESSING_MODE": "full"})
+    assert full.phases == load_settings({}).phases == ("metadata", "embedding", "minified")
+    assert load_settings({"PROCESSING_MODE": "minified"}).phases == ("minified",)
+
+
+def test_the_provider_is_bedrock_as_soon_as_a_role_is_given_unless_told_otherwise() -> None:
+    role = {"BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/fdnix-bedrock"}
+    assert load_settings(role).provider == "bedrock"
+    assert load_settings(role | {"EMBEDDING_PROVIDER": "local"}).provider == "local"
+
+
+def test_an_empty_variable_counts_as_unset_but_disables_stemming_and_stopwords() -> None:
+    settings = load_settings(
+        {"AWS_REGION": "", "OUTPUT_PATH": "", "FTS_STEMMER": "", "FTS_STOPWORDS": ""}
+    )
+    assert settings.aws_region is None
+    assert settings.output_path == Path("/out/fdnix-data.duckdb")
+    assert (settings.fts_stemmer, settings.fts_stopwords) == ("none", "none")
+
+
+@pytest.mark.parametrize("word", ["true", "1", "yes", "True"])
+def test_a_flag_takes_the_usual_words(word: str) -> None:
+    assert load_settings({"PUBLISH_LAYER": word}).publish_layer is True
+
+
+def test_a_dimension_the_model_does_not_have_is_refused() -> None:
+    assert load_settings({"BEDROCK_OUTPUT_DIMENSIONS": "512"}).bedrock_output_dimensions == 512
+    with pytest.raises(SettingsError, match="256, 512 or 1024"):
+        load_settings({"BEDROCK_OUTPUT_DIMENSIONS": "300"})

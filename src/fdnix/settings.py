@@ -85,7 +85,8 @@ def _stopwords(value: str) -> str:
 
 
 def _source(value: str) -> str:
-    if value in SOURCE_WORDS or value == "-" or Path(value).is_file():
+    path = Path(value)
+    if value in SOURCE_WORDS or value == "-" or (path.exists() and not path.is_dir()):
         return value
     raise ValueError
 

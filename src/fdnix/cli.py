@@ -1,0 +1,218 @@
+"""The command line: one command a verb, each a thin skin over the library."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
+
+import click
+
+import fdnix
+from fdnix.console import set_up_logging, stderr, stdout
+from fdnix.errors import FdnixError
+from fdnix.settings import EmbeddingProvider, ProcessingMode, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from fdnix.settings import Settings
+
+_DEFECT = "This is a defect of fdnix. Please report it with the lines above."
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        cli.main(args=arguments, prog_name="fdnix", standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        stderr.print("fdnix: stopped")
+        code = 130
+    except FdnixError as error:
+        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `fdnix search … | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:  # noqa: BLE001 (whatever is left is ours)
+        traceback.print_exc()
+        stderr.print(_DEFECT)
+        code = 1
+    sys.exit(code)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # Unwinds the stack, so that child processes end and temporary files go.
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _setting(name: str, flag: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option that overrides the setting `name`, whose environment variable its help names."""
+    text = attributes.pop("help")
+    return click.option(flag, name, help=f"{text} [{name.upper()}]", default=None, **attributes)
+
+
+_source_options = (
+    _setting("nixpkgs_source", "--source", help="auto, nix-env, channel, sample, a file or -."),
+    _setting("nixpkgs_channel", "--channel", help="The channel to download."),
+    _setting("nixpkgs_path", "--nixpkgs", help="The nixpkgs that nix-env evaluates."),
+    _setting("force_metadata", "--force", is_flag=True, help="Index an unchanged catalogue too."),
+)
+_full_option = _setting(
+    "output_path", "--output", type=click.Path(path_type=Path), help="The full database."
+)
+_minified_option = _setting(
+    "output_minified_path",
+    "--minified",
+    type=click.Path(path_type=Path),
+    help="The minified database.",
+)
+_embedding_options = (
+    _setting(
+        "embedding_provider",
+        "--provider",
+        type=click.Choice(get_args(EmbeddingProvider)),
+        help="Where vectors come from.",
+    ),
+    _setting(
+        "force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."
+    ),
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(fdnix.__version__, prog_name="fdnix")
+@click.option("-v", "--verbose", is_flag=True, help="Log what helps to find a defect.")
+def cli(*, verbose: bool) -> None:
+    """Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
+
+    Every option is an environment variable too, named in its help in square brackets.
+
+    \b
+    Example: fdnix demo
+             fdnix run --source packages.json.br --output out/fdnix-data.duckdb \\
+                       --minified out/fdnix.duckdb
+             fdnix search --db out/fdnix.duckdb terminal file manager with previews
+    """
+    set_up_logging(verbose=verbose)
+
+
+@cli.command("run")
+@_setting(
+    "processing_mode",
+    "--mode",
+    type=click.Choice(get_args(ProcessingMode)),
+    help="The phases to run.",
+)
+@_options(*_source_options, _full_option, _minified_option, *_embedding_options, _json_option)
+def run_command(*, as_json: bool, **overrides: object) -> None:
+    """Run the phases that PROCESSING_MODE names: all three by default.
+
+    \b
+    Example: fdnix run --source sample --output out/fdnix-data.duckdb \\
+                       --minified out/fdnix.duckdb
+    """
+    _run(load_settings(os.environ, **overrides), as_json=as_json)
+
+
+@cli.command("metadata")
+@_options(*_source_options, _full_option, _json_option)
+def metadata_command(*, as_json: bool, **overrides: object) -> None:
+    """Index the catalogue: write the full database.
+
+    \b
+    Example: fdnix metadata --source channel --channel nixos-unstable --output fdnix-data.duckdb
+    """
+    _run(load_settings(os.environ, **overrides, processing_mode="metadata"), as_json=as_json)
+
+
+@cli.command("embed")
+@_options(_full_option, *_embedding_options, _json_option)
+def embed_command(*, as_json: bool, **overrides: object) -> None:
+    """Give every distinct text of the full database a vector.
+
+    \b
+    Example: fdnix embed --output fdnix-data.duckdb
+    """
+    _run(load_settings(os.environ, **overrides, processing_mode="embedding"), as_json=as_json)
+
+
+@cli.command("minify")
+@_options(_full_option, _minified_option, _json_option)
+def minify_command(*, as_json: bool, **overrides: object) -> None:
+    """Derive the minified database from the full one.
+
+    \b
+    Example: fdnix minify --output fdnix-data.duckdb --minified fdnix.duckdb
+    """
+    _run(load_settings(os.environ, **overrides, processing_mode="minified"), as_json=as_json)
+
+
+@cli.command("info")
+@click.argument("database", type=click.Path(path_type=Path))
+@_json_option
+def info_command(*, database: Path, as_json: bool) -> None:
+    """Show what a full or minified database holds.
+
+    \b
+    Example: fdnix info out/fdnix.duckdb
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+
+    info = show.database_info(database)
+    show.as_json(info) if as_json else show.info_tables(info)
+
+
+@cli.command("demo")
+def demo_command() -> None:
+    """Index the bundled sample into ./out and search it: no Nix, no AWS, no network.
+
+    \b
+    Example: fdnix demo
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.search import SearchIndex  # noqa: PLC0415
+
+    settings = load_settings(
+        {},
+        nixpkgs_source="sample",
+        output_path=Path("out/fdnix-data.duckdb"),
+        output_minified_path=Path("out/fdnix.duckdb"),
+    )
+    _run(settings, as_json=False)
+    with SearchIndex.open(settings.output_minified_path) as index:
+        for text in ("terminal file manager with previews", "postgres", "convert heic to jpg"):
+            stdout.print(f"\n[bold]$ fdnix search --db out/fdnix.duckdb {text}[/bold]")
+            show.search_results(index.search(text, limit=3))
+
+
+def _run(settings: Settings, *, as_json: bool) -> None:
+    from fdnix import pipeline, show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+
+    report = pipeline.run(settings)
+    if as_json:
+        show.as_json(report)
+    else:
+        show.run_table(report, settings)

@@ -1,0 +1,181 @@
+"""Opening DuckDB files with their extensions, and building them so that readers see no halves."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import closing, contextmanager
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from fdnix.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SCHEMA = resources.files("fdnix.database") / "schema"
+EXTENSIONS = ("fts", "vss")
+MAIN = "main_file"
+"""The name that `connect` attaches its file under."""
+
+
+def schema_sql(name: str) -> str:
+    """The text of `schema/NAME.sql`."""
+    return (_SCHEMA / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def literal(text: str | Path) -> str:
+    """`text` as an SQL string literal, for the statements that take no parameter (ATTACH, LOAD)."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """`name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def connect(
+    path: Path | None,
+    *,
+    read_only: bool = False,
+    extensions: Sequence[str] = EXTENSIONS,
+    extension_directory: Path | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection whose default database is the file at `path` (None: in memory).
+
+    The extensions are loaded before the file is attached: a file with an HNSW index must not be
+    touched by a connection without `vss`.
+
+    Raises:
+        DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
+    """
+    with closing(duckdb.connect()) as connection:
+        for name in extensions:
+            load_extension(connection, name, extension_directory)
+        if path is not None:
+            attach(connection, path, MAIN, read_only=read_only)
+            connection.execute(f"USE {MAIN}")
+        yield connection
+
+
+@contextmanager
+def cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second connection to what `connect` opened, for a result that is read while rows go in."""
+    with closing(connection.cursor()) as second:
+        second.execute(f"USE {MAIN}")
+        yield second
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True
+) -> None:
+    """Attach the DuckDB file at `path` under `name`.
+
+    Raises:
+        DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
+    """
+    if read_only and not path.is_file():
+        raise DataError(f"{path}: there is no such file; the phase that writes it comes first")
+    mode = "READ_ONLY" if read_only else "READ_WRITE"
+    try:
+        connection.execute(f"ATTACH {literal(path)} AS {identifier(name)} (TYPE duckdb, {mode})")
+    except duckdb.Error as error:
+        raise DataError(f"{path}: DuckDB cannot open it: {_first_line(error)}") from error
+
+
+def load_extension(
+    connection: duckdb.DuckDBPyConnection, name: str, directory: Path | None = None
+) -> None:
+    """Load a DuckDB extension: from `directory`, else its wheel, else installed or downloaded.
+
+    Raises:
+        DataError: the extension can be had from none of these.
+    """
+    file = f"{name}.duckdb_extension"
+    places = [] if directory is None else [directory / file]
+    if (wheel := find_spec(f"duckdb_extension_{name}")) and wheel.origin:
+        places.append(Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}" / file)
+    found = next((place for place in places if place.is_file()), None)
+    try:
+        if found:
+            connection.execute(f"LOAD {literal(found)}")
+            return
+        # INSTALL returns at once where the extension is installed already.
+        connection.execute(f"INSTALL {identifier(name)}")
+        connection.execute(f"LOAD {identifier(name)}")
+    except duckdb.Error as error:
+        raise DataError(
+            f"DuckDB {duckdb.__version__} cannot load its extension {name!r}: "
+            f"{_first_line(error)}; install duckdb-extension-{name}=={duckdb.__version__} with "
+            f"pip, or name a directory that holds {file} in DUCKDB_EXTENSION_DIRECTORY"
+        ) from error
+
+
+@contextmanager
+def building(path: Path) -> Iterator[Path]:
+    """A path beside `path` to build a database at; it replaces `path` when the block ends well.
+
+    What a killed build left behind is removed first; an exception leaves `path` as it was.
+
+    Raises:
+        SettingsError: the directory cannot be written to.
+        DataError: another process is building the same file.
+    """
+    part = path.with_name(path.name + ".building")
+    leftovers = (part, part.with_name(part.name + ".wal"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{path.parent}: cannot be made: {error.strerror}") from error
+    with _exclusive(path):
+        for file in leftovers:
+            file.unlink(missing_ok=True)
+        try:
+            yield part
+            _sync(part)
+            part.replace(path)
+            _sync(path.parent)
+        finally:
+            for file in leftovers:
+                file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock that says this process builds `path`; the kernel drops it if we are killed."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise SettingsError(f"{path.parent}: cannot be written to: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = lock.stat().st_ino == os.fstat(descriptor).st_ino
+        except OSError:
+            held = False
+        if not held:
+            raise DataError(f"{path}: another fdnix is building this file; wait for it to end")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,188 @@
+"""Writing the full database, `fdnix-data.duckdb`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pyarrow as pa
+
+import fdnix
+from fdnix.console import log, progress
+from fdnix.database.connection import MAIN, attach, building, connect, schema_sql
+from fdnix.database.meta import SCHEMA_VERSION, read_meta, write_meta
+from fdnix.database.rows import package_table
+from fdnix.errors import DataError
+from fdnix.nixpkgs.catalog import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+    from fdnix.nixpkgs.package import Package
+
+_ROWS_PER_BATCH = 8192
+_EMBEDDING_KEYS = ("embedding_provider", "embedding_model", "embedding_dimensions")
+
+
+@dataclass(frozen=True)
+class FullCounts:
+    """What a full database holds: numbers of rows."""
+
+    packages: int
+    rejected: int
+    distinct_texts: int
+    vectors_taken_over: int
+
+
+def write_full(
+    path: Path,
+    rows: Iterable[Package | Rejected],
+    *,
+    expected: int,
+    content_hash: Callable[[Package], str],
+    dimensions: int,
+    rejected_limit: float,
+    meta: Mapping[str, object],
+    previous: Path | None = None,
+    extension_directory: Path | None = None,
+) -> FullCounts:
+    """The counts of the full database that now stands, complete, at `path`.
+
+    Args:
+        path: where the database goes; an older one there is replaced in one step.
+        rows: normalised packages, and the entries that could not be.
+        expected: the number of rows, for progress.
+        content_hash: the hash of a package's embedding text.
+        dimensions: of the vectors, where none are taken over.
+        rejected_limit: the share of rows, 0 to 1, above which the catalogue is refused.
+        meta: what `fdnix_meta` says besides versions and counts.
+        previous: a full database whose vectors are taken over for the texts that are still there.
+        extension_directory: where DuckDB's extensions lie, when not in their wheels.
+
+    Raises:
+        DataError: too many entries were rejected, or the finished file does not verify.
+    """
+    with building(path) as part:
+        with connect(part, extension_directory=extension_directory) as connection:
+            connection.execute(schema_sql("full"))
+            packages, rejected = _insert(connection, rows, content_hash, expected)
+            _refuse_if_too_many(packages, rejected, rejected_limit)
+            connection.execute(schema_sql("fts_source"))
+            taken_over = _take_over_vectors(connection, previous, dimensions)
+            texts = _count(connection, "SELECT count(DISTINCT content_hash) FROM packages")
+            write_meta(
+                connection,
+                {
+                    **meta,
+                    "kind": "full",
+                    "schema_version": SCHEMA_VERSION,
+                    "fdnix_version": fdnix.__version__,
+                    "build_id": uuid4().hex,
+                    "package_count": packages,
+                    "rejected_count": rejected,
+                    "distinct_text_count": texts,
+                    "metadata_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            )
+            connection.execute("CHECKPOINT")
+        with connect(
+            part, read_only=True, extension_directory=extension_directory
+        ) as connection:
+            verify_counts(connection, part)
+    return FullCounts(packages, rejected, texts, taken_over)
+
+
+def verify_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Hold the rows of an open full or minified database against what its `fdnix_meta` says.
+
+    Raises:
+        DataError: they differ.
+    """
+    meta = read_meta(connection, path)
+    for table in ("packages", "packages_fts_source"):
+        rows = _count(connection, f"SELECT count(*) FROM {table}")  # noqa: S608
+        if str(rows) != meta["package_count"]:
+            raise DataError(
+                f"{path}: {table} has {rows} rows, fdnix_meta says {meta['package_count']}"
+            )
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Iterable[Package | Rejected],
+    content_hash: Callable[[Package], str],
+    expected: int,
+) -> tuple[int, int]:
+    indexed_at = datetime.now(UTC)
+    remaining = iter(rows)
+    packages = rejected = 0
+    with progress("packages", expected) as advance:
+        while batch := list(islice(remaining, _ROWS_PER_BATCH)):
+            good = [row for row in batch if not isinstance(row, Rejected)]
+            bad = [row for row in batch if isinstance(row, Rejected)]
+            if good:
+                arrow = package_table(good, [content_hash(package) for package in good])
+                connection.register("arrow", arrow)
+                connection.execute("INSERT INTO packages SELECT *, ? FROM arrow", [indexed_at])
+                connection.unregister("arrow")
+            if bad:
+                arrow = pa.table(
+                    {
+                        "package_id": [row.package_id for row in bad],
+                        "reason": [row.reason for row in bad],
+                    }
+                )
+                connection.register("arrow", arrow)
+                connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
+                connection.unregister("arrow")
+                for row in bad:
+                    log.warning("rejected %s: %s", row.package_id, row.reason)
+            packages += len(good)
+            rejected += len(bad)
+            advance(len(batch))
+    return packages, rejected
+
+
+def _refuse_if_too_many(packages: int, rejected: int, limit: float) -> None:
+    total = packages + rejected
+    if packages == 0 or rejected > limit * total:
+        raise DataError(
+            f"{rejected:,} of {total:,} entries of the catalogue were rejected, more than the "
+            f"{limit:.1%} that REJECTED_LIMIT allows; the reasons are logged above, and the "
+            "database that was there before is unchanged"
+        )
+
+
+def _take_over_vectors(
+    connection: duckdb.DuckDBPyConnection, previous: Path | None, dimensions: int
+) -> int:
+    if previous is None or not previous.is_file():
+        connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+        return 0
+    try:
+        attach(connection, previous, "previous")
+        connection.execute("USE previous")
+        meta = read_meta(connection, previous, kind="full")
+    except DataError as error:
+        log.warning("no vectors are taken over: %s", error)
+        meta = {}
+    finally:
+        connection.execute(f"USE {MAIN}")
+    kept = {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}
+    dimensions = int(kept.get("embedding_dimensions", dimensions))
+    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+    if kept:
+        connection.execute(schema_sql("take_over_vectors"))
+        write_meta(connection, kept)
+    return _count(connection, "SELECT count(*) FROM embeddings")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,127 @@
+"""The HNSW index over the vectors and the full-text index, made and verified.
+
+DuckDB's persistence of HNSW indexes is experimental: an index is only ever created over a table
+that is complete, in a file that nobody else reads, and followed by a checkpoint
+(https://duckdb.org/docs/stable/core_extensions/vss, "Persistence").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fdnix.database.connection import identifier, literal, schema_sql
+from fdnix.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from fdnix.settings import Settings
+
+HNSW_INDEX = "embeddings_vss_idx"
+_MIN_RECALL = 0.90
+_SAMPLE = 200
+_NEIGHBOURS = 10
+_EQUAL = 1e-5  # the rounding of float32 cosine distances
+
+
+def create_hnsw(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Index `embeddings` with HNSW under cosine distance, and checkpoint."""
+    connection.execute("SET hnsw_enable_experimental_persistence = true")
+    connection.execute(
+        f"CREATE INDEX {HNSW_INDEX} ON embeddings USING HNSW (vector) WITH (metric = 'cosine', "
+        f"M = {settings.vss_hnsw_m:d}, ef_construction = {settings.vss_ef_construction:d}, "
+        f"ef_search = {settings.vss_ef_search:d})"
+    )
+    connection.execute("CHECKPOINT")
+
+
+def verify_hnsw_plan(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Look at the plan of a nearest-neighbour query.
+
+    Raises:
+        DataError: it does not use the index.
+    """
+    probe = connection.execute("SELECT vector FROM embeddings LIMIT 1").fetchone()
+    plan = connection.execute(f"EXPLAIN {_nearest(connection)}", [*(probe or ()), 1]).fetchall()
+    if "HNSW_INDEX_SCAN" not in str(plan):
+        raise DataError(f"{path}: DuckDB does not use the HNSW index {HNSW_INDEX}")
+
+
+def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
+    """The index's recall@10 against exact search, over 200 of the file's own vectors.
+
+    A neighbour counts as found when it is as near as the tenth of the exact neighbours, so that
+    texts at equal distances are no misses.
+
+    Raises:
+        DataError: the planner does not use the index, or recall is below 0.90.
+    """
+    verify_hnsw_plan(connection, path)
+    vectors = _all_vectors(connection)
+    chosen = np.unique(np.linspace(0, len(vectors) - 1, min(_SAMPLE, len(vectors)), dtype=int))
+    probes = vectors[chosen]
+    nearest = _nearest(connection)
+    wanted = min(_NEIGHBOURS, len(vectors))
+    limits = 1.0 - np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
+    found = 0
+    for probe, limit in zip(probes, limits, strict=True):
+        rows = connection.execute(nearest, [probe.tolist(), wanted]).fetchall()
+        found += sum(distance <= limit + _EQUAL for _, distance in rows)
+    recall = found / (wanted * len(probes))
+    if recall < _MIN_RECALL:
+        raise DataError(
+            f"{path}: the HNSW index finds {recall:.0%} of the nearest neighbours, less than "
+            f"{_MIN_RECALL:.0%}; raise VSS_EF_SEARCH, VSS_EF_CONSTRUCTION or VSS_HNSW_M"
+        )
+    return recall
+
+
+def _nearest(connection: duckdb.DuckDBPyConnection) -> str:
+    return schema_sql("nearest").format(dimensions=_dimensions(connection))
+
+
+def _dimensions(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("SELECT len(vector) FROM embeddings LIMIT 1").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _all_vectors(connection: duckdb.DuckDBPyConnection) -> NDArray[np.float32]:
+    """All vectors of the file, shape (n, dimensions), in the order of their content hashes."""
+    query = "SELECT vector FROM embeddings ORDER BY content_hash"
+    chunk = connection.execute(query).to_arrow_table().column(0).combine_chunks()
+    return np.asarray(chunk.flatten()).reshape(len(chunk), -1)
+
+
+def create_fts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Index `packages_fts_source` for BM25, with the table macro FTS_INDEX_NAME over it."""
+    connection.execute(
+        "PRAGMA create_fts_index('packages_fts_source', 'package_id', '*', "
+        f"stemmer = {literal(settings.fts_stemmer)}, stopwords = {literal(settings.fts_stopwords)})"
+    )
+    name = identifier(settings.fts_index_name)
+    connection.execute(schema_sql("fts_macro").format(name=name))
+
+
+def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str) -> None:
+    """Search the full-text index for a word that the file holds.
+
+    Raises:
+        DataError: nothing is found.
+    """
+    word = connection.execute(
+        "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}') "
+        "ORDER BY package_id LIMIT 1"
+    ).fetchone()
+    if word is None:
+        return
+    found = connection.execute(
+        f"SELECT count(*) FROM {identifier(macro)}(?)",  # noqa: S608
+        [word[0]],
+    ).fetchone()
+    if found is None or found[0] == 0:
+        raise DataError(f"{path}: the full-text index does not find {word[0]!r}")

@@ -1,0 +1,55 @@
+"""`fdnix_meta`: what a database file says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from fdnix.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+"""Raised by every change of the tables or their meaning, in either file."""
+
+
+def read_meta(
+    connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
+) -> dict[str, str]:
+    """The keys and values of the `fdnix_meta` of the connection's default database.
+
+    Args:
+        connection: open on the file.
+        path: the file's path, for messages.
+        kind: `full` or `minified` when only that kind of file will do.
+
+    Raises:
+        DataError: the file is not fdnix's, of another schema version, or of another kind.
+    """
+    try:
+        rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
+    except duckdb.CatalogException as error:
+        raise DataError(f"{path}: not an fdnix database: it has no table fdnix_meta") from error
+    meta: dict[str, str] = dict(rows)
+    version = meta.get("schema_version")
+    if version != str(SCHEMA_VERSION):
+        raise DataError(
+            f"{path}: has schema version {version}, this fdnix reads version {SCHEMA_VERSION}; "
+            "build the file again, or use the fdnix that wrote it "
+            f"({meta.get('fdnix_version', 'unknown')})"
+        )
+    if kind and meta.get("kind") != kind:
+        raise DataError(f"{path}: is a {meta.get('kind')} database; a {kind} one is needed here")
+    return meta
+
+
+def write_meta(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:
+    """Put `values` over what `fdnix_meta` holds; a None removes its key."""
+    keep = {key: str(value) for key, value in values.items() if value is not None}
+    connection.execute("DELETE FROM fdnix_meta WHERE key IN (SELECT unnest(?))", [list(values)])
+    connection.execute(
+        "INSERT INTO fdnix_meta SELECT unnest(?), unnest(?)", [list(keep), list(keep.values())]
+    )

@@ -1,0 +1,81 @@
+"""Packages as Arrow tables, in the column order of the table `packages`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fdnix.nixpkgs.package import Package
+
+_TEXT = pa.string()
+_TEXTS = pa.list_(pa.string())
+_LICENSES = pa.list_(
+    pa.struct(
+        {
+            "short_name": _TEXT,
+            "full_name": _TEXT,
+            "spdx_id": _TEXT,
+            "url": _TEXT,
+            "free": pa.bool_(),
+            "redistributable": pa.bool_(),
+            "deprecated": pa.bool_(),
+        }
+    )
+)
+_MAINTAINERS = pa.list_(
+    pa.struct(
+        {
+            "name": _TEXT,
+            "email": _TEXT,
+            "github": _TEXT,
+            "github_id": pa.int64(),
+            "matrix": _TEXT,
+        }
+    )
+)
+_NESTED = {
+    "homepages": _TEXTS,
+    "licenses": _LICENSES,
+    "maintainers": _MAINTAINERS,
+    "teams": _TEXTS,
+    "platforms": _TEXTS,
+    "bad_platforms": _TEXTS,
+    "known_vulnerabilities": _TEXTS,
+    "outputs": _TEXTS,
+    "outputs_to_install": _TEXTS,
+    "source_provenance": _TEXTS,
+}
+_FLAGS = frozenset({"available", "broken", "insecure", "unfree", "unsupported"})
+
+
+def package_table(packages: Sequence[Package], content_hashes: Sequence[str]) -> pa.Table:
+    """An Arrow table of `packages`, one row each, with `content_hash` as its last column."""
+    names = packages[0].__struct_fields__
+    columns = {
+        name: _column(name, [getattr(package, name) for package in packages]) for name in names
+    }
+    return pa.table({**columns, "content_hash": pa.array(content_hashes, _TEXT)})
+
+
+def _column(name: str, values: list[Any]) -> pa.Array[Any]:
+    if name in _NESTED:
+        return _repeated(values, _NESTED[name])
+    return pa.array(values, pa.bool_() if name in _FLAGS else _TEXT)
+
+
+def _repeated(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
+    """An array of nested values that are mostly the same few objects, each converted once."""
+    places: dict[int, int] = {}
+    distinct: list[Any] = []
+    indices: list[int] = []
+    for value in values:
+        place = places.setdefault(id(value), len(distinct))
+        if place == len(distinct):
+            distinct.append(value)
+        indices.append(place)
+    return pa.array(msgspec.to_builtins(distinct), kind).take(pa.array(indices, pa.int32()))

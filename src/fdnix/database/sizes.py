@@ -1,0 +1,37 @@
+"""How much room the parts of a database file take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fdnix.database.connection import identifier, literal, schema_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """A table's rows, and the bytes of the blocks that hold its columns (not its indexes)."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+def table_sizes(connection: duckdb.DuckDBPyConnection) -> list[TableSize]:
+    """The size of every table of the connection's default database, largest first."""
+    block = connection.execute(
+        "SELECT block_size FROM pragma_database_size() WHERE database_name = current_database()"
+    ).fetchone()
+    sizes = []
+    for database, schema, table, rows in connection.execute(schema_sql("tables")).fetchall():
+        path = ".".join(map(identifier, (database, schema, table)))
+        blocks = connection.execute(
+            f"SELECT count(DISTINCT block_id) FROM pragma_storage_info({literal(path)}) "  # noqa: S608
+            "WHERE persistent"
+        ).fetchone()
+        name = table if schema == "main" else f"{schema}.{table}"
+        sizes.append(TableSize(name, rows, (blocks or (0,))[0] * (block or (0,))[0]))
+    return sorted(sizes, key=lambda size: -size.bytes)

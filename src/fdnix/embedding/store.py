@@ -1,0 +1,265 @@
+"""The embedding phase: one vector for every distinct text of a full database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+
+from fdnix.console import log, progress
+from fdnix.database.connection import attach, building, connect, cursor, schema_sql
+from fdnix.database.full import verify_counts
+from fdnix.database.indexes import HNSW_INDEX, create_hnsw, measure_recall, verify_hnsw_plan
+from fdnix.database.meta import read_meta, write_meta
+from fdnix.embedding.text import TEXT_VERSION, embedding_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from fdnix.embedding.embedder import Embedder
+    from fdnix.settings import Settings
+
+_ROWS_PER_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Text:
+    """A distinct embedding text and its content hash."""
+
+    content_hash: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of unit length, shape (n, dimensions), and the n content hashes they belong to."""
+
+    content_hashes: list[str]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text that could not be embedded this time."""
+
+    content_hash: str
+    reason: str
+
+@dataclass(frozen=True)
+class Provider:
+    """Where vectors come from: one model, and how to put many texts to it.
+
+    Attributes:
+        name: `local` or `bedrock`.
+        model: the model's name; vectors of different models are never mixed.
+        dimensions: the length of every vector.
+        vectors: given the texts and how many they are, gives a vector or a failure for each, in
+            chunks and in any order.
+        confirm: called once, when all that `vectors` gave is safely on disk.
+    """
+
+    name: str
+    model: str
+    dimensions: int
+    vectors: Callable[[Iterator[Text], int], Iterable[Vectors | Failure]]
+    confirm: Callable[[], None] = lambda: None
+
+
+def at_once(embedder: Embedder) -> Provider:
+    """A provider that embeds in this process, batch by batch."""
+    return Provider(
+        embedder.provider,
+        embedder.model,
+        embedder.dimensions,
+        lambda texts, total: _embed_batches(embedder, texts, total),
+    )
+
+
+def _embed_batches(
+    embedder: Embedder, texts: Iterator[Text], total: int
+) -> Iterator[Vectors | Failure]:
+    with progress("texts embedded", total) as advance:
+        while batch := list(islice(texts, _ROWS_PER_BATCH)):
+            vectors = embedder.embed([text.text for text in batch])
+            good = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
+            hashes = np.array([text.content_hash for text in batch])
+            yield Vectors(hashes[good].tolist(), vectors[good])
+            for content_hash in hashes[~good].tolist():
+                yield Failure(content_hash, "the model knows no token of the text")
+            advance(len(batch))
+
+
+@dataclass(frozen=True)
+class EmbedReport:
+    """What an embedding run did. `recall` is None where no index was built."""
+
+    distinct_texts: int
+    embedded: int
+    reused: int
+    dropped: int
+    failed: int
+    recall: float | None
+
+
+@dataclass(frozen=True)
+class _State:
+    """How a full database stands towards a model, in numbers of distinct texts and of vectors."""
+
+    meta: dict[str, str]
+    same_model: bool
+    texts: int
+    stored: int
+    kept: int
+
+    @property
+    def pending(self) -> int:
+        return self.texts - self.kept
+
+
+def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedReport:
+    """Give every distinct text of the full database at `path` a vector, and index the vectors.
+
+    Vectors of this model and dimension that the file holds are kept; those of texts that no
+    package has any more are dropped. When there is nothing to do the file is left as it is.
+
+    Raises:
+        DataError: the file is not a full database, or the finished file does not verify.
+    """
+    directory = settings.duckdb_extension_directory
+    parameters = _index_parameters(settings)
+    with connect(path, read_only=True, extension_directory=directory) as connection:
+        state = _state(connection, path, provider, rebuild=settings.force_rebuild_embeddings)
+    if state.pending == 0:
+        log.info("all %s texts have a vector: nothing to embed", f"{state.texts:,}")
+        if state.kept == state.stored and parameters.items() <= state.meta.items():
+            return EmbedReport(state.texts, 0, state.kept, 0, 0, float(state.meta["hnsw_recall"]))
+    else:
+        log.info("%s of %s texts need a vector", f"{state.pending:,}", f"{state.texts:,}")
+    with building(path) as part:
+        with connect(part, extension_directory=directory) as connection:
+            attach(connection, path, "previous")
+            connection.execute(schema_sql("full"))
+            connection.execute(schema_sql("embeddings").format(dimensions=provider.dimensions))
+            connection.execute(schema_sql("copy_full"))
+            if state.same_model:
+                connection.execute(schema_sql("take_over_vectors"))
+            embedded, failed = _embed_pending(connection, provider, state.pending)
+            connection.execute("DETACH previous")
+            recall = None
+            if state.kept + embedded > 0:
+                log.info("building the HNSW index over %s vectors", f"{state.kept + embedded:,}")
+                create_hnsw(connection, settings)
+                recall = measure_recall(connection, part)
+            write_meta(
+                connection,
+                {
+                    **(parameters if recall is not None else dict.fromkeys(parameters)),
+                    "hnsw_recall": recall,
+                    "embedding_provider": provider.name,
+                    "embedding_model": provider.model,
+                    "embedding_dimensions": provider.dimensions,
+                    "embedding_text_version": TEXT_VERSION,
+                    "embedding_count": state.kept + embedded,
+                    "build_id": uuid4().hex,
+                    "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            )
+            connection.execute("CHECKPOINT")
+        with connect(part, read_only=True, extension_directory=directory) as connection:
+            verify_counts(connection, part)
+            if recall is not None:
+                verify_hnsw_plan(connection, part)
+    provider.confirm()
+    return EmbedReport(
+        state.texts, embedded, state.kept, state.stored - state.kept, failed, recall
+    )
+
+
+def _state(
+    connection: duckdb.DuckDBPyConnection, path: Path, provider: Provider, *, rebuild: bool
+) -> _State:
+    meta = read_meta(connection, path, kind="full")
+    same_model = (
+        not rebuild
+        and meta.get("embedding_model") == provider.model
+        and meta.get("embedding_dimensions") == str(provider.dimensions)
+    )
+    row = connection.execute(schema_sql("embedding_state")).fetchone()
+    texts, stored, kept = row or (0, 0, 0)
+    return _State(meta, same_model, texts, stored, kept if same_model else 0)
+
+
+def pending_texts(connection: duckdb.DuckDBPyConnection) -> Iterator[Text]:
+    """The distinct texts of an open full database that have no vector, streamed."""
+    reader = connection.execute(schema_sql("pending_texts")).to_arrow_reader(_ROWS_PER_BATCH)
+    for batch in reader:
+        hashes, *columns = (column.to_pylist() for column in batch.columns)
+        for content_hash, *parts in zip(hashes, *columns, strict=True):
+            yield Text(content_hash, embedding_text(*parts))
+
+
+def _embed_pending(
+    connection: duckdb.DuckDBPyConnection, provider: Provider, pending: int
+) -> tuple[int, int]:
+    """Write a vector or a failure for every text without one: how many of each."""
+    if pending == 0:
+        return 0, 0
+    failures: list[Failure] = []
+    embedded = 0
+    with cursor(connection) as reading:
+        for result in provider.vectors(pending_texts(reading), pending):
+            if isinstance(result, Failure):
+                failures.append(result)
+                continue
+            _insert_vectors(connection, result, provider.dimensions)
+            embedded += len(result.content_hashes)
+    _record_failures(connection, failures)
+    return embedded, len(failures)
+
+
+def _insert_vectors(
+    connection: duckdb.DuckDBPyConnection, chunk: Vectors, dimensions: int
+) -> None:
+    flat = pa.array(np.ascontiguousarray(chunk.vectors, dtype=np.float32).ravel())
+    arrow = pa.table(
+        {
+            "content_hash": chunk.content_hashes,
+            "vector": pa.FixedSizeListArray.from_arrays(flat, dimensions),
+        }
+    )
+    connection.register("arrow", arrow)
+    connection.execute("INSERT INTO embeddings SELECT content_hash, vector FROM arrow")
+    connection.unregister("arrow")
+
+
+def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failure]) -> None:
+    arrow = pa.table(
+        {
+            "content_hash": pa.array([f.content_hash for f in failures], pa.string()),
+            "reason": pa.array([f.reason for f in failures], pa.string()),
+        }
+    )
+    connection.register("arrow", arrow)
+    connection.execute(schema_sql("record_failures"))
+    connection.unregister("arrow")
+    for failure in failures:
+        log.warning("no vector for text %s: %s", failure.content_hash, failure.reason)
+
+
+def _index_parameters(settings: Settings) -> dict[str, str]:
+    return {
+        "hnsw_index": HNSW_INDEX,
+        "hnsw_metric": "cosine",
+        "hnsw_m": str(settings.vss_hnsw_m),
+        "hnsw_ef_construction": str(settings.vss_ef_construction),
+        "hnsw_ef_search": str(settings.vss_ef_search),
+    }

@@ -1,0 +1,221 @@
+"""PROCESSING_MODE, phase by phase, to one report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import fdnix
+from fdnix.console import log, progress
+from fdnix.database.connection import connect
+from fdnix.database.full import write_full
+from fdnix.database.meta import read_meta
+from fdnix.database.minified import MinifiedReport, write_minified
+from fdnix.embedding import local
+from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database
+from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
+from fdnix.errors import DataError, SettingsError
+from fdnix.nixpkgs.catalog import decode, read_catalog
+from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
+from fdnix.nixpkgs.source import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fdnix.nixpkgs.package import Package
+    from fdnix.settings import Settings
+
+
+@dataclass(frozen=True)
+class MetadataReport:
+    """What the full database holds after the metadata phase: numbers of rows."""
+
+    source: str
+    revision: str | None
+    packages: int
+    rejected: int
+    distinct_texts: int
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did; None for the phases it was not asked for. `seconds` is by phase."""
+
+    metadata: MetadataReport | None = None
+    embedding: EmbedReport | None = None
+    minified: MinifiedReport | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run(settings: Settings) -> RunReport:
+    """Run the phases that `settings.phases` names, in order.
+
+    Raises:
+        FdnixError: a phase failed; what earlier phases wrote stands.
+    """
+    seconds: dict[str, float] = {}
+    reports: dict[str, object] = {}
+    phases: dict[str, Callable[[Settings], object]] = {
+        "metadata": run_metadata,
+        "embedding": run_embedding,
+        "minified": run_minified,
+    }
+    for phase in settings.phases:
+        started = time.perf_counter()
+        log.info("phase %s", phase)
+        reports[phase] = phases[phase](settings)
+        seconds[phase] = round(time.perf_counter() - started, 3)
+    return RunReport(seconds=seconds, **reports)  # type: ignore[arg-type]
+
+
+def run_metadata(settings: Settings) -> MetadataReport:
+    """Fetch, decode and normalise the catalogue, and write the full database.
+
+    A catalogue that the standing full database was made from already is not indexed again, unless
+    FORCE_METADATA says so.
+
+    Raises:
+        FdnixError: the source failed, or the catalogue was refused; the old database stands.
+    """
+    path = settings.output_path
+    known = {} if settings.force_metadata else _standing_meta(path, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        progress("bytes of the catalogue") as advance,
+        fetch(
+            settings.nixpkgs_source,
+            channel=settings.nixpkgs_channel,
+            nixpkgs_path=settings.nixpkgs_path,
+            channel_url=settings.nixpkgs_channel_url,
+            workdir=path.parent,
+            known_etag=_known_etag(known, settings),
+            limits=Limits(total=settings.nixpkgs_timeout),
+            progress=_increments(advance),
+        ) as fetched,
+    ):
+        if isinstance(fetched, Unchanged):
+            log.info("the channel %s is unchanged: nothing to index", fetched.channel)
+            return _standing_report(known)
+        return _index(fetched, known, settings)
+
+
+def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> MetadataReport:
+    try:
+        catalog = read_catalog(fetched.path)
+    except DataError as error:
+        if fetched.warnings:
+            raise DataError(f"{error}\nnix-env said:\n{fetched.warnings}") from error
+        raise
+    if known.get("catalogue_sha256") == catalog.sha256:
+        log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
+        return _standing_report(known)
+    counts = write_full(
+        settings.output_path,
+        decode(catalog),
+        expected=len(catalog.entries),
+        content_hash=_content_hash,
+        dimensions=local.DIMENSIONS,
+        rejected_limit=settings.rejected_limit,
+        previous=settings.output_path,
+        extension_directory=settings.duckdb_extension_directory,
+        meta={
+            "source": fetched.source,
+            "channel": fetched.channel,
+            "channel_url": settings.nixpkgs_channel_url if fetched.channel else None,
+            "nixpkgs_revision": fetched.revision,
+            "nix_version": fetched.nix_version,
+            "catalogue_sha256": catalog.sha256,
+            "catalogue_etag": fetched.etag,
+            "embedding_text_version": TEXT_VERSION,
+        },
+    )
+    return MetadataReport(
+        fetched.source,
+        fetched.revision,
+        counts.packages,
+        counts.rejected,
+        counts.distinct_texts,
+        unchanged=False,
+    )
+
+
+def run_embedding(settings: Settings) -> EmbedReport:
+    """Give every distinct text of the full database a vector, and index the vectors.
+
+    Raises:
+        FdnixError: the provider failed or the file was refused; the old database stands.
+    """
+    return embed_database(settings.embedding_path, _provider(settings), settings)
+
+
+def run_minified(settings: Settings) -> MinifiedReport:
+    """Derive the minified database from the full one.
+
+    Raises:
+        FdnixError: the result is too large or does not verify; the old database stands.
+    """
+    return write_minified(settings.embedding_path, settings.output_minified_path, settings)
+
+
+def _provider(settings: Settings) -> Provider:
+    if settings.provider == "local":
+        return at_once(local.LocalEmbedder())
+    raise SettingsError("EMBEDDING_PROVIDER: bedrock is not available in this version; use local")
+
+
+def _content_hash(package: Package) -> str:
+    return content_hash(
+        embedding_text(
+            package.pname, package.main_program, package.description, package.long_description
+        )
+    )
+
+
+def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
+    """What the full database at `path` says of itself, if this very fdnix wrote it; else nothing."""
+    if not path.is_file():
+        return {}
+    try:
+        with connect(
+            path, read_only=True, extension_directory=settings.duckdb_extension_directory
+        ) as connection:
+            meta = read_meta(connection, path, kind="full")
+    except DataError as error:
+        log.warning("it is built anew: %s", error)
+        return {}
+    same = meta["fdnix_version"] == fdnix.__version__
+    return meta if same and meta["embedding_text_version"] == str(TEXT_VERSION) else {}
+
+
+def _known_etag(known: dict[str, str], settings: Settings) -> str | None:
+    from_here = (known.get("channel"), known.get("channel_url")) == (
+        settings.nixpkgs_channel,
+        settings.nixpkgs_channel_url,
+    )
+    return known.get("catalogue_etag") if from_here else None
+
+
+def _standing_report(meta: dict[str, str]) -> MetadataReport:
+    return MetadataReport(
+        meta["source"],
+        meta.get("nixpkgs_revision"),
+        int(meta["package_count"]),
+        int(meta["rejected_count"]),
+        int(meta["distinct_text_count"]),
+        unchanged=True,
+    )
+
+
+def _increments(advance: Callable[[int], None]) -> Callable[[int, int | None], None]:
+    """A function of how far it got, made of one of how much more."""
+    before = 0
+
+    def report(done: int, _total: int | None) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return report

@@ -1,0 +1,96 @@
+"""Reports and results as a person or a script reads them, on standard output."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+
+from fdnix.console import stdout
+from fdnix.database.connection import connect
+from fdnix.database.meta import read_meta
+from fdnix.database.sizes import TableSize, table_sizes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fdnix.pipeline import RunReport
+    from fdnix.settings import Settings
+
+
+@dataclass(frozen=True)
+class DatabaseInfo:
+    """What a database file says of itself, its size in bytes, and its tables."""
+
+    path: str
+    bytes: int
+    meta: dict[str, str]
+    tables: list[TableSize]
+
+
+def database_info(path: Path) -> DatabaseInfo:
+    """What the database at `path` holds.
+
+    Raises:
+        DataError: it is not an fdnix database of this schema version.
+    """
+    with connect(path, read_only=True) as connection:
+        meta = read_meta(connection, path)
+        tables = table_sizes(connection)
+    return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)
+
+
+def as_json(report: object) -> None:
+    """Print `report`, a dataclass, as one JSON document."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
+
+
+def info_tables(info: DatabaseInfo) -> None:
+    """Print what a database holds: its meta table, then its tables with their sizes."""
+    meta = Table("key", "value", title=f"{info.path}: {info.bytes:,} bytes", title_justify="left")
+    for key, value in info.meta.items():
+        meta.add_row(key, value)
+    stdout.print(meta)
+    tables = Table("table", title="tables", title_justify="left")
+    tables.add_column("rows", justify="right")
+    tables.add_column("bytes", justify="right")
+    for table in info.tables:
+        tables.add_row(table.name, f"{table.rows:,}", f"{table.bytes:,}")
+    stdout.print(tables)
+
+
+def run_table(report: RunReport, settings: Settings) -> None:
+    """Print the summary of a run."""
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    if metadata := report.metadata:
+        table.add_row("source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
+        table.add_row("nixpkgs revision", metadata.revision or "unknown")
+        table.add_row("packages", f"{metadata.packages:,}")
+        table.add_row("rejected", f"{metadata.rejected:,}")
+        table.add_row("distinct texts", f"{metadata.distinct_texts:,}")
+    if embedding := report.embedding:
+        table.add_row("texts embedded", f"{embedding.embedded:,}")
+        table.add_row("vectors reused", f"{embedding.reused:,}")
+        table.add_row("vectors dropped", f"{embedding.dropped:,}")
+        table.add_row("texts without a vector", f"{embedding.failed:,}")
+        table.add_row("HNSW recall@10", _ratio(embedding.recall))
+    for name, path in (
+        ("full database", settings.embedding_path),
+        ("minified database", settings.output_minified_path),
+    ):
+        if path.is_file():
+            table.add_row(f"{name}, bytes", f"{path.stat().st_size:,}")
+    if report.minified:
+        table.add_row("HNSW recall@10, minified", _ratio(report.minified.recall))
+    for phase, seconds in report.seconds.items():
+        table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
+    stdout.print(table)
+
+
+def _ratio(value: float | None) -> str:
+    return "no index" if value is None else f"{value:.3f}"

@@ -111,7 +111,7 @@ _REASON = re.compile(r"Expected (?P<expected>.*), got (?P<found>.*?)(?: - at `\$
 
 
 def _plain_reason(message: str) -> str:
-    match = _REASON.fullmatch(message.replace("| null", "or null"))
+    match = _REASON.fullmatch(message.replace(" | ", " or "))
     if not match:
         return message
     expected, found = match["expected"].strip("`"), match["found"].strip("`")
@@ -210,11 +210,12 @@ def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple
     if not document.strip():
         raise DataError(f"{where}: holds nothing once decompressed; {_REMEDY}")
     members = _members(document, where)
+    packages = document
     if _is_channel(members):
         packages = _channel_packages(members, where)
         members = _members(packages, where)
-    else:
-        packages = document
+    elif "version" in members and not bytes(members["version"]).startswith(b"{"):
+        raise DataError(f"{where}: has a version but no packages; {_REMEDY}")
     if not members:
         raise DataError(f"{where}: lists no packages; {_REMEDY}")
     if _lists_each_once(packages, members):
@@ -239,15 +240,14 @@ def _members(document: bytes, where: str) -> dict[str, msgspec.Raw]:
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 # Every escape is matched, so that the second backslash of an escaped one begins none.
 _LONE_SURROGATES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)"
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
 
 def _replacement(escape: re.Match[bytes]) -> bytes:
     """Return U+FFFD for half a surrogate pair, which JSON can spell but no text can hold."""
-    found = escape[0]
-    lone = len(found) == len(rb"\\uffff") and found[2] in b"dD" and found[3] in b"89abcdefABCDEF"
-    return rb"\\ufffd" if lone else found
+    return rb"\ufffd" if escape["lone"] else escape[0]
 
 
 def _is_channel(members: dict[str, msgspec.Raw]) -> bool:
@@ -282,12 +282,12 @@ def _where_invalid(document: bytes, error: Exception) -> str:
     else:
         at, problem = len(document), "the document is cut off"
     line = document.count(b"\n", 0, at) + 1
-    last = None
-    for last, _, _ in _walk(document):  # noqa: B007
-        pass
-    progress = (
-        "no entry before it is whole" if last is None else f"the last whole entry is {_shown(last)}"
-    )
+    head = _CHANNEL_HEAD.match(document)
+    progress = "no entry before it is whole"
+    for package_id, start, _ in _walk(document, head.end() if head else 0):
+        # Unlike the channel form's version.
+        if document.startswith(b"{", start):
+            progress = f"the last whole entry is {_shown(package_id)}"
     return f"is no valid JSON: {problem} at byte {at:,}, line {line:,}; {progress}"
 
 
@@ -325,14 +325,14 @@ def _first_entries(packages: bytes) -> tuple[dict[str, msgspec.Raw], tuple[str, 
 
 
 _CHANNEL_HEAD = re.compile(
-    r'\s*\{\s*(?:"version"\s*:\s*(?:"[^"]*"|\d+)\s*,\s*)?"packages"\s*:(?=\s*\{)'
+    rb'\s*\{\s*(?:"version"\s*:\s*(?:"[^"]*"|\d+)\s*,\s*)?"packages"\s*:(?=\s*\{)'
 )
 _OPEN = re.compile(r"\s*\{\s*")
 _KEY = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _COMMA = re.compile(r"\s*,\s*")
 
 
-def _walk(document: bytes) -> Iterator[tuple[str, int, int]]:
+def _walk(document: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Yield (attribute path, first byte, byte after the last) of every whole entry, in order.
 
     Slow, and so only for documents in which something is wrong. Latin-1 makes one character of
@@ -340,8 +340,7 @@ def _walk(document: bytes) -> Iterator[tuple[str, int, int]]:
     """
     text = document.decode("latin-1")
     scan = json.JSONDecoder(strict=False).raw_decode
-    head = _CHANNEL_HEAD.match(text)
-    separator = _OPEN.match(text, head.end() if head else 0)
+    separator = _OPEN.match(text, start)
     while separator and (key := _KEY.match(text, separator.end())):
         try:
             _, end = scan(text, key.end())

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class License(msgspec.Struct, frozen=True):
+class License(msgspec.Struct, frozen=True, gc=False):
     """One licence, or licence exception, as nixpkgs describes it; None where it does not say."""
 
     short_name: str | None = None
@@ -47,7 +47,7 @@ class License(msgspec.Struct, frozen=True):
     deprecated: bool | None = None
 
 
-class Licensing(msgspec.Struct, frozen=True):
+class Licensing(msgspec.Struct, frozen=True, gc=False):
     """What `meta.license` says: one SPDX expression, and every licence named in it, each once."""
 
     expression: str | None = None

@@ -38,13 +38,14 @@ __all__ = [
 
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 
 RawMeta: TypeAlias = dict[str, msgspec.Raw]
 """`meta` by attribute, each value still JSON: what one release lacks, the next one adds, and equal
 JSON (the same licence, platforms or maintainer in thousands of entries) is read only once."""
 
 
-class RawPackage(msgspec.Struct, frozen=True):
+class RawPackage(msgspec.Struct, frozen=True, gc=False):
     """One entry as `nix-env -qa --json --meta` prints it."""
 
     name: str | None = None
@@ -55,7 +56,7 @@ class RawPackage(msgspec.Struct, frozen=True):
     meta: RawMeta | None = None
 
 
-class Maintainer(msgspec.Struct, frozen=True):
+class Maintainer(msgspec.Struct, frozen=True, gc=False):
     """One person who looks after a package; None where nixpkgs does not say."""
 
     name: str | None = None
@@ -65,7 +66,7 @@ class Maintainer(msgspec.Struct, frozen=True):
     matrix: str | None = None
 
 
-class Package(msgspec.Struct, frozen=True):
+class Package(msgspec.Struct, frozen=True, gc=False):
     """One row of `packages`: all text clean, all lists without blanks and repetitions.
 
     `platforms` is None where nixpkgs sets none, which means every system, and empty where it sets
@@ -259,7 +260,22 @@ _decode_string = msgspec.json.Decoder(str).decode
 _decode_strings = msgspec.json.Decoder(str | list[str]).decode
 _decode_any = msgspec.json.Decoder().decode
 # Above the number of different values of any attribute in the catalogue that comes in few forms.
-_cached = lru_cache(maxsize=1 << 15)
+_REMEMBERED = 1 << 15
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _first_equal(value: object) -> object:
+    return value
+
+
+def _shared(reader: Callable[[V], T]) -> Callable[[V], T]:
+    """Return the reader with a memory, so that equal input and equal results are one object."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def read(value: V) -> T:
+        return cast("T", _first_equal(reader(value)))
+
+    return cast("Callable[[V], T]", read)
 
 
 def _line(value: bytes) -> str | None:
@@ -270,7 +286,7 @@ def _paragraphs(value: bytes) -> str | None:
     return fold_paragraphs(_decode_string(value))
 
 
-@_cached
+@_shared
 def _lines(value: bytes) -> tuple[str, ...]:
     return _distinct(map(fold_line, _list_of_strings(value)))
 
@@ -284,7 +300,7 @@ def _list_of_strings(value: bytes) -> list[str]:
     return [found] if isinstance(found, str) else found
 
 
-@_cached
+@_shared
 def _flag(value: bytes) -> bool | None:
     found = _decode_any(value)
     if isinstance(found, bool):
@@ -296,15 +312,21 @@ def _flag(value: bytes) -> bool | None:
     raise ValueError(f"expected true or false, found {found!r:.60}")
 
 
-@_cached
+@_shared
 def _licensing(value: bytes) -> Licensing:
-    return _one(read_license(_decode_any(value)))
+    licensing = read_license(_decode_any(value))
+    return Licensing(licensing.expression, _licenses(licensing.licenses))
+
+
+@_shared
+def _licenses(licenses: tuple[License, ...]) -> tuple[License, ...]:
+    return licenses
 
 
 _NO_LICENSE = Licensing()
 
 
-@_cached
+@_shared
 def _platforms(value: bytes) -> tuple[str, ...]:
     return _distinct(map(_word, resolve_platforms(_decode_any(value))))
 
@@ -313,13 +335,13 @@ _decode_members = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _OLD_MAINTAINER = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>?")
 
 
-@_cached
+@_shared
 def _maintainers(value: bytes) -> tuple[Maintainer, ...]:
     members = _decode_members(value) if value.startswith(b"[") else [value]
     return _distinct(_maintainer(bytes(member)) for member in members)
 
 
-@_cached
+@_shared
 def _maintainer(value: bytes) -> Maintainer | None:
     found = _decode_any(value)
     if isinstance(found, str):
@@ -370,12 +392,12 @@ def _member(value: Mapping[str, object], attribute: str) -> str | None:
     raise ValueError(f"expected a string as {attribute}, found {found!r:.60}")
 
 
-@_cached
+@_shared
 def _teams(value: bytes) -> tuple[str, ...]:
     return _named(value, ("shortName", "github"))
 
 
-@_cached
+@_shared
 def _provenance(value: bytes) -> tuple[str, ...]:
     return _named(value, ("shortName",))
 
@@ -430,11 +452,11 @@ def _identifiers(value: bytes) -> tuple[str | None, tuple[str, ...]]:
     return _word(cpe or ""), _distinct(map(fold_line, purls))
 
 
-class _PossibleCpe(msgspec.Struct, frozen=True):
+class _PossibleCpe(msgspec.Struct, frozen=True, gc=False):
     cpe: str | None = None
 
 
-class _Identifiers(msgspec.Struct, frozen=True):
+class _Identifiers(msgspec.Struct, frozen=True, gc=False):
     cpe: str | None = None
     cpe_parts: dict[str, str | None] = msgspec.field(name="cpeParts", default_factory=dict)
     possible_cpes: list[_PossibleCpe] = msgspec.field(name="possibleCPEs", default_factory=list)
@@ -456,28 +478,18 @@ def _position(value: bytes) -> str | None:
     )
 
 
-@_cached
+@_shared
 def _output_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return _distinct(map(fold_line, names))
 
 
-@_cached
+@_shared
 def _word(text: str) -> str | None:
     return fold_line(text)
 
 
 def _distinct(values: Iterable[T | None]) -> tuple[T, ...]:
-    return _one(tuple(dict.fromkeys(value for value in values if value is not None)))
-
-
-def _one(value: T) -> T:
-    """Return the object that stands for all values equal to this one, of those lately seen."""
-    return cast("T", _first_equal(value))
-
-
-@_cached
-def _first_equal(value: object) -> object:
-    return value
+    return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
 def _extra(
@@ -508,11 +520,11 @@ def _extra(
     return sys.intern(f"{{{text}}}") if text else None
 
 
-@_cached
+@_shared
 def _canonical(value: bytes) -> str:
     return msgspec.json.encode(_decode_any(value), order="sorted").decode()
 
 
-@_cached
+@_shared
 def _quoted(attribute: str) -> str:
     return msgspec.json.encode(attribute).decode()

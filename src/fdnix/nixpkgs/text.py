@@ -58,7 +58,7 @@ def fold_paragraphs(text: str) -> str | None:
 def valid_url(text: str) -> str | None:
     """Return the address without blanks around it, or None if it is no absolute URL with a host."""
     address = text.strip()
-    return address if _URL.fullmatch(address) else None
+    return address if address.isprintable() and _URL.fullmatch(address) else None
 
 
 def parse_drv_name(name: str) -> tuple[str, str]:

@@ -206,6 +206,12 @@ def test_json_that_goes_wrong_in_the_middle_says_where(tmp_path: Path) -> None:
     assert "the last whole entry is python313Packages.requests" in message
 
 
+def test_an_attribute_path_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    data = json.dumps(_ENTRIES).encode().replace(b'"zlib"', b'"zl\xffb"')
+    message = _refused(tmp_path, data)
+    assert f"text that is not UTF-8 at byte {data.index(bytes([255])):,}, line 1;" in message
+
+
 def test_text_after_the_document_is_refused(tmp_path: Path) -> None:
     data = json.dumps(_ENTRIES).encode()
     assert "trailing characters at byte" in _refused(tmp_path, data + b" {}")

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
 import unicodedata
 
 import pytest
@@ -71,23 +75,50 @@ def test_paragraphs_keep_the_lines_of_a_list() -> None:
     assert fold_paragraphs(text) == "Features:\n\n- one\n- two wide"
 
 
-@pytest.mark.parametrize(
-    ("name", "pname", "version"),
-    [
-        # What `nix-instantiate --eval -E 'builtins.parseDrvName "…"'` says.
-        ("nix-0.12pre12876", "nix", "0.12pre12876"),
-        ("hello", "hello", ""),
-        ("git-lfs-3.5.1", "git-lfs", "3.5.1"),
-        ("python3.13-requests-2.32.3", "python3.13-requests", "2.32.3"),
-        ("font-0-unstable-2024-01-01", "font", "0-unstable-2024-01-01"),
-        ("ends-with-dash-", "ends-with-dash-", ""),
-        ("a--b", "a", "-b"),
-        ("a-_b", "a", "_b"),
-        ("a-é", "a", "é"),
-        ("-1", "", "1"),
-        ("", "", ""),
-    ],
-)
+_NAMES = [
+    ("nix-0.12pre12876", "nix", "0.12pre12876"),
+    ("hello", "hello", ""),
+    ("git-lfs-3.5.1", "git-lfs", "3.5.1"),
+    ("python3.13-requests-2.32.3", "python3.13-requests", "2.32.3"),
+    ("font-0-unstable-2024-01-01", "font", "0-unstable-2024-01-01"),
+    ("ends-with-dash-", "ends-with-dash-", ""),
+    ("a--b", "a", "-b"),
+    ("a-_b", "a", "_b"),
+    ("a-é", "a", "é"),
+    ("a-\n", "a", "\n"),
+    ("-1", "", "1"),
+    ("", "", ""),
+]
+
+
+@pytest.mark.nix
+@pytest.mark.skipif(shutil.which("nix-instantiate") is None, reason="Nix is not installed")
+def test_nix_itself_splits_the_names_of_these_tests_so() -> None:
+    expression = "{ names }: map builtins.parseDrvName (builtins.fromJSON names)"
+    names = json.dumps([name for name, _, _ in _NAMES], ensure_ascii=False)
+    finished = subprocess.run(
+        [
+            "nix-instantiate",
+            "--eval",
+            "--strict",
+            "--json",
+            "--readonly-mode",
+            "--argstr",
+            "names",
+            names,
+            "-E",
+            expression,
+        ],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"NIX_REMOTE": "dummy://"},
+    )
+    assert json.loads(finished.stdout) == [
+        {"name": pname, "version": version} for _, pname, version in _NAMES
+    ]
+
+
+@pytest.mark.parametrize(("name", "pname", "version"), _NAMES)
 def test_names_are_split_as_nix_splits_them(name: str, pname: str, version: str) -> None:
     assert parse_drv_name(name) == (pname, version)
 

@@ -139,7 +139,7 @@ def _decompressed(data: bytes, where: str) -> bytes:
     began with `{`, `[` or a quote would have to be an empty or a reserved one (RFC 7932, 9.1).
     """
     head = data[:64].lstrip()
-    if not data or (not head and not data.strip()):
+    if not data or data.isspace():
         raise DataError(f"{where}: is empty; {_REMEDY}")
     if head.startswith(_JSON_STARTS):
         return data.removeprefix(_BYTE_ORDER_MARK)
@@ -207,7 +207,7 @@ def _rubbish(where: str) -> DataError:
 
 def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
     """Return the entries of a document in either form, and the attribute paths listed again."""
-    if not document.strip():
+    if not document or document.isspace():
         raise DataError(f"{where}: holds nothing once decompressed; {_REMEDY}")
     members = _members(document, where)
     packages = document
@@ -220,7 +220,10 @@ def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple
         raise DataError(f"{where}: lists no packages; {_REMEDY}")
     if _lists_each_once(packages, members):
         return members, ()
-    return _first_entries(packages)
+    first, repeated = _first_entries(packages)
+    if first.keys() != members.keys():
+        raise DataError(f"{where}: is nested too deeply to be a catalogue")
+    return first, repeated
 
 
 def _members(document: bytes, where: str) -> dict[str, msgspec.Raw]:
@@ -274,13 +277,13 @@ def _channel_packages(members: dict[str, msgspec.Raw], where: str) -> bytes:
 
 def _where_invalid(document: bytes, error: Exception) -> str:
     """Return where in the document the error is, and the last attribute path that is whole."""
-    match = re.fullmatch(r"(.*?)(?: \(byte (\d+)\))?", str(error), re.DOTALL)
-    message = match[1] if match else str(error)
-    if match and match[2]:
-        at = int(match[2])
-        problem = message.replace("JSON is malformed: ", "")
+    match = re.fullmatch(r"JSON is malformed: (.*) \(byte (\d+)\)", str(error))
+    if isinstance(error, UnicodeDecodeError):
+        problem, at = "text that is not UTF-8", _first_byte_not_utf8(document)
+    elif match:
+        problem, at = match[1], int(match[2])
     else:
-        at, problem = len(document), "the document is cut off"
+        problem, at = "the document is cut off", len(document)
     line = document.count(b"\n", 0, at) + 1
     head = _CHANNEL_HEAD.match(document)
     progress = "no entry before it is whole"
@@ -289,6 +292,14 @@ def _where_invalid(document: bytes, error: Exception) -> str:
         if document.startswith(b"{", start):
             progress = f"the last whole entry is {_shown(package_id)}"
     return f"is no valid JSON: {problem} at byte {at:,}, line {line:,}; {progress}"
+
+
+def _first_byte_not_utf8(document: bytes) -> int:
+    try:
+        document.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(document)
 
 
 def _lists_each_once(packages: bytes, entries: dict[str, msgspec.Raw]) -> bool:
@@ -302,12 +313,20 @@ def _lists_each_once(packages: bytes, entries: dict[str, msgspec.Raw]) -> bool:
     if layout is None:
         return False
     before, colon = len(layout[1]), len(layout[2])
-    text = packages.rstrip()
-    after = len(text) - len(text[:-1].rstrip()) - 1
+    length = _length_without_blanks(packages, len(packages))
+    after = length - 1 - _length_without_blanks(packages, length - 1)
     keys = len(msgspec.json.encode(list(entries))) - len(entries) - 1
     values = sum(memoryview(raw).nbytes for raw in entries.values())
-    around = len(entries) * (before + colon + 1) - 1 + after + 2
-    return len(text) == layout.start(1) + keys + values + around - 1
+    commas = len(entries) - 1
+    around = layout.start(1) + len(entries) * (before + colon) + commas + after + len("}")
+    return length == keys + values + around
+
+
+def _length_without_blanks(document: bytes, length: int) -> int:
+    """Return the length without white space at the end, looked at in place: copies are large."""
+    while length and document[length - 1 : length].isspace():
+        length -= 1
+    return length
 
 
 _LAYOUT = re.compile(rb'\s*\{(\s*)"(?:[^"\\]|\\.)*"(\s*:\s*)')

@@ -1,0 +1,370 @@
+"""The catalogue: the JSON that describes all packages of one nixpkgs revision.
+
+Two forms exist: what `nix-env -qaP --json --meta` prints, one object from attribute path to entry,
+and what channels.nixos.org serves as packages.json.br, the same object under `packages` beside a
+`version` (2 or "2"). Entries stay JSON until `decode` reads them, one at a time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+import brotli  # type: ignore[import-untyped]
+import msgspec
+import zstandard
+
+from fdnix.errors import DataError
+from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_ENTRY_BYTES: Final = 4 << 20
+"""Entries whose JSON is longer are rejected unread; the longest in nixpkgs has some 10 kB."""
+
+_VERSIONS = (2, "2")
+_REMEDY = "fetch or generate it again"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The entries by attribute path, with the checksum and size in bytes of the JSON as it was."""
+
+    entries: dict[str, msgspec.Raw]
+    sha256: str
+    size: int
+    repeated: tuple[str, ...] = ()
+    """Attribute paths that were listed again; `entries` holds their first entry."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An entry that did not become a package, and why."""
+
+    package_id: str
+    reason: str
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Return the catalogue in a file or pipe: plain JSON, gzip, Zstandard or Brotli.
+
+    Raises:
+        DataError: it cannot be read, is empty, cut off, no JSON, no catalogue, or has no packages;
+            the message says which and where.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    document = _decompressed(data, str(path))
+    del data
+    checksum = hashlib.sha256(document).hexdigest()
+    entries, repeated = _entries(document, str(path))
+    return Catalog(entries, checksum, len(document), repeated)
+
+
+def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
+    """Yield each package, or why it was rejected, in the catalogue's order, then what it repeats.
+
+    Equal values of attributes that come in few forms are the same object in all packages.
+    """
+    decoder = msgspec.json.Decoder(RawPackage)
+    for package_id, raw in catalog.entries.items():
+        try:
+            yield _package(package_id, raw, decoder)
+        except MalformedError as error:
+            yield Rejected(_shown(package_id), str(error))
+    for package_id in catalog.repeated:
+        yield Rejected(
+            _shown(package_id), "the attribute path is listed again; the first entry stays"
+        )
+
+
+def _package(
+    package_id: str, raw: msgspec.Raw, decoder: msgspec.json.Decoder[RawPackage]
+) -> Package:
+    size = memoryview(raw).nbytes
+    if size > MAX_ENTRY_BYTES:
+        raise MalformedError(
+            f"the entry is {size:,} bytes of JSON, more than the {MAX_ENTRY_BYTES:,} it may have"
+        )
+    try:
+        entry = decoder.decode(raw)
+    except RecursionError:
+        raise MalformedError("the entry is nested too deeply") from None
+    except msgspec.ValidationError as error:
+        raise MalformedError(_plain_reason(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedError(f"the entry is no valid JSON: {error}") from None
+    return normalise(package_id, entry)
+
+
+_REASON = re.compile(r"Expected (?P<expected>.*), got (?P<found>.*?)(?: - at `\$\.?(?P<at>.*)`)?")
+
+
+def _plain_reason(message: str) -> str:
+    match = _REASON.fullmatch(message.replace(" | ", " or "))
+    if not match:
+        return message
+    expected, found = match["expected"].strip("`"), match["found"].strip("`")
+    return f"{match['at'] or 'the entry'}: expected {expected}, found {found}"
+
+
+def _shown(package_id: str) -> str:
+    """Return the attribute path so that a terminal can show it in one line."""
+    printable = package_id if package_id.isprintable() else ascii(package_id)[1:-1]
+    return printable if len(printable) <= _LONGEST_SHOWN else f"{printable[:_LONGEST_SHOWN]}…"
+
+
+_LONGEST_SHOWN = 200
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_JSON_STARTS = (b"{", b"[", b'"', _BYTE_ORDER_MARK)
+
+
+def _decompressed(data: bytes, where: str) -> bytes:
+    """Return the JSON in the data, whose compression is told by how they begin.
+
+    Brotli has no magic number, so it is what is left. It cannot be mistaken for JSON: a stream that
+    began with `{`, `[` or a quote would have to be an empty or a reserved one (RFC 7932, 9.1).
+    """
+    head = data[:64].lstrip()
+    if not data or data.isspace():
+        raise DataError(f"{where}: is empty; {_REMEDY}")
+    if head.startswith(_JSON_STARTS):
+        return data.removeprefix(_BYTE_ORDER_MARK)
+    if data.startswith(_GZIP_MAGIC):
+        return _from_gzip(data, where)
+    if data.startswith(_ZSTD_MAGIC):
+        return _from_zstd(data, where)
+    return _from_brotli(data, where)
+
+
+def _from_gzip(data: bytes, where: str) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except EOFError:
+        raise _cut_off("gzip", data, where) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged("gzip", error, where) from None
+
+
+def _from_zstd(data: bytes, where: str) -> bytes:
+    document = BytesIO()
+    rest = data
+    while rest:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            document.write(frame.decompress(rest))
+        except zstandard.ZstdError as error:
+            raise _damaged("Zstandard", error, where) from None
+        if not frame.eof:
+            raise _cut_off("Zstandard", data, where)
+        rest = frame.unused_data
+    return document.getvalue()
+
+
+def _from_brotli(data: bytes, where: str) -> bytes:
+    stream = brotli.Decompressor()
+    try:
+        document: bytes = stream.process(data)
+    except brotli.error:
+        raise _rubbish(where) from None
+    if stream.is_finished():
+        return document
+    if document.lstrip().startswith(b"{"):
+        raise _cut_off("Brotli", data, where)
+    raise _rubbish(where)
+
+
+def _cut_off(compression: str, data: bytes, where: str) -> DataError:
+    return DataError(
+        f"{where}: is cut off: the {compression} data go on after byte {len(data):,}, where the"
+        f" file ends; {_REMEDY}"
+    )
+
+
+def _damaged(compression: str, error: Exception, where: str) -> DataError:
+    return DataError(f"{where}: the {compression} data are damaged ({error}); {_REMEDY}")
+
+
+def _rubbish(where: str) -> DataError:
+    return DataError(
+        f"{where}: is neither JSON nor JSON compressed with gzip, Zstandard or Brotli; give the"
+        " output of nix-env -qaP --json --meta, or a channel's packages.json.br"
+    )
+
+
+def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
+    """Return the entries of a document in either form, and the attribute paths listed again."""
+    if not document or document.isspace():
+        raise DataError(f"{where}: holds nothing once decompressed; {_REMEDY}")
+    members = _members(document, where)
+    packages = document
+    if _is_channel(members):
+        packages = _channel_packages(members, where)
+        members = _members(packages, where)
+    elif "version" in members and not bytes(members["version"]).startswith(b"{"):
+        raise DataError(f"{where}: has a version but no packages; {_REMEDY}")
+    if not members:
+        raise DataError(f"{where}: lists no packages; {_REMEDY}")
+    if _lists_each_once(packages, members):
+        return members, ()
+    first, repeated = _first_entries(packages)
+    if first.keys() != members.keys():
+        raise DataError(f"{where}: is nested too deeply to be a catalogue")
+    return first, repeated
+
+
+def _members(document: bytes, where: str) -> dict[str, msgspec.Raw]:
+    try:
+        return _decode_members(document)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{where}: is JSON but no catalogue: {_plain_reason(str(error))}") from None
+    except RecursionError:
+        raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        whole = _LONE_SURROGATES.sub(_replacement, document)
+        if whole != document:
+            return _members(whole, where)
+        raise DataError(f"{where}: {_where_invalid(document, error)}; {_REMEDY}") from None
+
+
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+# Every escape is matched, so that the second backslash of an escaped one begins none.
+_LONE_SURROGATES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def _replacement(escape: re.Match[bytes]) -> bytes:
+    """Return U+FFFD for half a surrogate pair, which JSON can spell but no text can hold."""
+    return rb"\ufffd" if escape["lone"] else escape[0]
+
+
+def _is_channel(members: dict[str, msgspec.Raw]) -> bool:
+    """Tell the channel's form from a bare catalogue that has a package named `packages`."""
+    packages = members.get("packages")
+    if packages is None:
+        return False
+    try:
+        return not {"name", "pname"} & _decode_members(packages).keys()
+    except msgspec.ValidationError:
+        return True
+
+
+def _channel_packages(members: dict[str, msgspec.Raw], where: str) -> bytes:
+    version = msgspec.json.decode(members["version"]) if "version" in members else None
+    if version not in _VERSIONS:
+        found = "none" if version is None else repr(version)
+        raise DataError(
+            f"{where}: the version of the catalogue's form is {found:.40}, and fdnix reads 2;"
+            " a newer fdnix may read it"
+        )
+    return bytes(members["packages"])
+
+
+def _where_invalid(document: bytes, error: Exception) -> str:
+    """Return where in the document the error is, and the last attribute path that is whole."""
+    match = re.fullmatch(r"JSON is malformed: (.*) \(byte (\d+)\)", str(error))
+    if isinstance(error, UnicodeDecodeError):
+        problem, at = "text that is not UTF-8", _first_byte_not_utf8(document)
+    elif match:
+        problem, at = match[1], int(match[2])
+    else:
+        problem, at = "the document is cut off", len(document)
+    line = document.count(b"\n", 0, at) + 1
+    head = _CHANNEL_HEAD.match(document)
+    progress = "no entry before it is whole"
+    for package_id, start, _ in _walk(document, head.end() if head else 0):
+        # Unlike the channel form's version.
+        if document.startswith(b"{", start):
+            progress = f"the last whole entry is {_shown(package_id)}"
+    return f"is no valid JSON: {problem} at byte {at:,}, line {line:,}; {progress}"
+
+
+def _first_byte_not_utf8(document: bytes) -> int:
+    try:
+        document.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(document)
+
+
+def _lists_each_once(packages: bytes, entries: dict[str, msgspec.Raw]) -> bool:
+    """Tell from the length alone whether `entries`, where later ones replace, is all there is.
+
+    What JSON writers put around entries is the same for each; so if the document is as long as its
+    entries and what is around them, nothing was replaced. A document by hand may be laid out
+    unevenly, which costs a slower look at it and no more.
+    """
+    layout = _LAYOUT.match(packages)
+    if layout is None:
+        return False
+    before, colon = len(layout[1]), len(layout[2])
+    length = _length_without_blanks(packages, len(packages))
+    after = length - 1 - _length_without_blanks(packages, length - 1)
+    keys = len(msgspec.json.encode(list(entries))) - len(entries) - 1
+    values = sum(memoryview(raw).nbytes for raw in entries.values())
+    commas = len(entries) - 1
+    around = layout.start(1) + len(entries) * (before + colon) + commas + after + len("}")
+    return length == keys + values + around
+
+
+def _length_without_blanks(document: bytes, length: int) -> int:
+    """Return the length without white space at the end, looked at in place: copies are large."""
+    while length and document[length - 1 : length].isspace():
+        length -= 1
+    return length
+
+
+_LAYOUT = re.compile(rb'\s*\{(\s*)"(?:[^"\\]|\\.)*"(\s*:\s*)')
+
+
+def _first_entries(packages: bytes) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
+    entries: dict[str, msgspec.Raw] = {}
+    repeated = []
+    for package_id, start, end in _walk(packages):
+        if package_id in entries:
+            repeated.append(package_id)
+        else:
+            entries[package_id] = msgspec.Raw(packages[start:end])
+    return entries, tuple(repeated)
+
+
+_CHANNEL_HEAD = re.compile(
+    rb'\s*\{\s*(?:"version"\s*:\s*(?:"[^"]*"|\d+)\s*,\s*)?"packages"\s*:(?=\s*\{)'
+)
+_OPEN = re.compile(r"\s*\{\s*")
+_KEY = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+_COMMA = re.compile(r"\s*,\s*")
+
+
+def _walk(document: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Yield (attribute path, first byte, byte after the last) of every whole entry, in order.
+
+    Slow, and so only for documents in which something is wrong. Latin-1 makes one character of
+    every byte, and JSON's own characters are the same in it.
+    """
+    text = document.decode("latin-1")
+    scan = json.JSONDecoder(strict=False).raw_decode
+    separator = _OPEN.match(text, start)
+    while separator and (key := _KEY.match(text, separator.end())):
+        try:
+            _, end = scan(text, key.end())
+            package_id = msgspec.json.decode(key[1].encode("latin-1"), type=str)
+        except (ValueError, RecursionError, msgspec.DecodeError):
+            return
+        yield package_id, key.end(), end
+        separator = _COMMA.match(text, end)

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fdnix.nixpkgs.license import SPDX_IDS, License, read_license
+
+_MIT = {
+    "deprecated": False,
+    "free": True,
+    "fullName": "MIT License",
+    "licenseType": "simple",
+    "redistributable": True,
+    "shortName": "mit",
+    "spdxId": "MIT",
+    "url": "https://spdx.org/licenses/MIT.html",
+}
+_UNFREE = {"shortName": "unfree", "fullName": "Unfree", "free": False}
+
+
+def _spdx(spdx_id: str) -> dict[str, Any]:
+    return {"licenseType": "simple", "spdxId": spdx_id}
+
+
+def _compound(operator: str, *members: object) -> dict[str, Any]:
+    return {"licenseType": "compound", "operator": operator, "licenses": list(members)}
+
+
+def _exception(licence: object, exception: object) -> dict[str, Any]:
+    return {
+        "licenseType": "exception",
+        "operator": "WITH",
+        "license": licence,
+        "exception": exception,
+    }
+
+
+def _expression(value: object) -> str | None:
+    return read_license(value).expression
+
+
+def test_one_licence_keeps_all_that_nixpkgs_says_of_it() -> None:
+    licensing = read_license(_MIT)
+    assert licensing.expression == "MIT"
+    assert licensing.licenses == (
+        License(
+            short_name="mit",
+            full_name="MIT License",
+            spdx_id="MIT",
+            url="https://spdx.org/licenses/MIT.html",
+            free=True,
+            redistributable=True,
+            deprecated=False,
+        ),
+    )
+
+
+def test_what_nixpkgs_does_not_say_is_none() -> None:
+    (licence,) = read_license({"fullName": "MIT/X11"}).licenses
+    assert licence == License(full_name="MIT/X11")
+
+
+@pytest.mark.parametrize("value", [None, [], "", " ", [[]], _compound("AND")])
+def test_no_licence_is_none(value: object) -> None:
+    assert read_license(value).expression is None
+    assert read_license(value).licenses == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "expression"),
+    [
+        ([_MIT, _spdx("ISC")], "MIT AND ISC"),
+        ([_MIT, _MIT], "MIT"),
+        ([_MIT, [_spdx("ISC")]], "MIT AND ISC"),
+        (_compound("OR", _MIT, _spdx("Unlicense")), "MIT OR Unlicense"),
+        (_compound("AND", _MIT, _compound("AND", _spdx("ISC"), _MIT)), "MIT AND ISC"),
+        (
+            [_spdx("ISC"), _compound("OR", _MIT, _spdx("Zlib"))],
+            "ISC AND (MIT OR Zlib)",
+        ),
+        (
+            _compound("OR", _MIT, _compound("AND", _spdx("ISC"), _spdx("Zlib"))),
+            "MIT OR ISC AND Zlib",
+        ),
+        (
+            _exception(_spdx("Apache-2.0"), _spdx("LLVM-exception")),
+            "Apache-2.0 WITH LLVM-exception",
+        ),
+        (
+            _compound(
+                "AND", _spdx("NCSA"), _exception(_spdx("Apache-2.0"), _spdx("LLVM-exception"))
+            ),
+            "NCSA AND Apache-2.0 WITH LLVM-exception",
+        ),
+        (
+            _exception(
+                _compound("OR", _spdx("GPL-2.0-only"), _spdx("GPL-3.0-only")),
+                _spdx("Classpath-exception-2.0"),
+            ),
+            (
+                "GPL-2.0-only WITH Classpath-exception-2.0"
+                " OR GPL-3.0-only WITH Classpath-exception-2.0"
+            ),
+        ),
+        (
+            _exception(_spdx("GPL-2.0-only"), {"shortName": "my own"}),
+            "GPL-2.0-only WITH AdditionRef-my-own",
+        ),
+    ],
+)
+def test_lists_compounds_and_exceptions(value: object, expression: str) -> None:
+    assert _expression(value) == expression
+
+
+@pytest.mark.parametrize(
+    ("members", "expression"),
+    [
+        (["GPL-2.0-only", "Classpath-exception-2.0"], "GPL-2.0-only WITH Classpath-exception-2.0"),
+        (
+            ["NCSA", "Apache-2.0", "LLVM-exception", "MIT"],
+            "NCSA AND Apache-2.0 WITH LLVM-exception AND MIT",
+        ),
+        # Not Apple's licence: LLVM's exception amends Apache's alone.
+        (["APSL-2.0", "LLVM-exception"], "APSL-2.0 AND LicenseRef-LLVM-exception"),
+        (["LLVM-exception"], "LicenseRef-LLVM-exception"),
+        (["MPL-2.0-no-copyleft-exception"], "MPL-2.0-no-copyleft-exception"),
+        (["GPL-2.0-with-classpath-exception"], "GPL-2.0-with-classpath-exception"),
+    ],
+)
+def test_an_exception_in_a_list_belongs_to_the_licence_before_it(
+    members: list[str], expression: str
+) -> None:
+    assert _expression([_spdx(member) for member in members]) == expression
+
+
+@pytest.mark.parametrize(
+    ("value", "expression"),
+    [
+        ({"spdxId": " GPL-2.0-with-font-exception"}, "GPL-2.0-with-font-exception"),
+        ({"spdxId": "unknown", "shortName": "msvc"}, "LicenseRef-msvc"),
+        ({"spdxId": "two words", "fullName": "Two Words"}, "LicenseRef-Two-Words"),
+        (_UNFREE, "LicenseRef-unfree"),
+        ({"fullName": "MIT/X11"}, "LicenseRef-MIT-X11"),
+        ({"url": "https://example.org/l/~x.html"}, "LicenseRef-example.org-l-x.html"),
+        ({"spdxId": "LicenseRef-Own"}, "LicenseRef-Own"),
+        ({"fullName": "許諾"}, "LicenseRef-unnamed"),
+    ],
+)
+def test_licences_that_spdx_does_not_list(value: object, expression: str) -> None:
+    assert _expression(value) == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("lgpl-3.0-or-later", "LGPL-3.0-or-later"),
+        ("MIT OR (Apache-2.0 AND ISC)", "MIT OR Apache-2.0 AND ISC"),
+        ("GPL-2.0+", "GPL-2.0+"),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
+        ("free", "LicenseRef-free"),
+        ("GPLv2 (see COPYING)", "LicenseRef-GPLv2-see-COPYING"),
+        ("MIT AND", "LicenseRef-MIT-AND"),
+        ("(" * 400 + "MIT" + ")" * 400, "MIT"),
+        ("(" * 100_000, "LicenseRef-unnamed"),
+    ],
+)
+def test_plain_strings_of_older_releases(text: str, expression: str) -> None:
+    assert _expression(text) == expression
+
+
+def test_a_plain_string_is_kept_among_the_licences() -> None:
+    assert read_license("mit").licenses == (License(spdx_id="MIT"),)
+    assert read_license("perl5").licenses == (License(short_name="perl5"),)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        5,
+        True,
+        [None, 5],
+        {"spdxId": 5},
+        {"free": "perhaps"},
+        {"operator": "XOR", "licenses": []},
+        {"licenses": "MIT", "operator": "AND"},
+        {"license": _MIT, "exception": 5},
+    ],
+)
+def test_other_forms_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        read_license(value)
+
+
+_texts = st.text(max_size=12)
+_simple = st.fixed_dictionaries(
+    {},
+    optional={
+        "spdxId": st.sampled_from(sorted(SPDX_IDS.values())) | st.sampled_from([" MIT", "unknown"]),
+        "shortName": _texts,
+        "fullName": _texts,
+        "url": _texts,
+        "free": st.booleans(),
+    },
+)
+_values = st.recursive(
+    _simple | _texts | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.builds(
+            lambda operator, members: _compound(operator, *members),
+            st.sampled_from(["AND", "OR"]),
+            st.lists(inner, max_size=4),
+        )
+        | st.builds(_exception, inner, _simple)
+    ),
+    max_leaves=12,
+)
+
+# SPDX 2.3, Annex D.1, with AdditionRef- of SPDX 3.0 as one more exception.
+_SIMPLE = r"[A-Za-z0-9.-]+\+?"
+_TERM = re.compile(rf"{_SIMPLE}(?: WITH [A-Za-z0-9.-]+)?")
+
+
+def _is_expression(text: str) -> bool:
+    """Reduce terms and parentheses to one term, as the grammar's productions do backwards."""
+    if any(word in {"", "(", ")"} for word in text.split(" ")):
+        return False
+    reduced = _TERM.sub(lambda term: term[0] if term[0] in {"AND", "OR"} else "x", text)
+    previous = ""
+    while previous != reduced:
+        previous = reduced
+        reduced = re.sub(r"x (?:AND|OR) x(?! WITH)", "x", reduced)
+        reduced = reduced.replace("(x)", "x")
+    return reduced == "x"
+
+
+@given(_values)
+def test_every_expression_follows_the_grammar_of_spdx(value: object) -> None:
+    expression = _expression(value)
+    if expression is not None:
+        assert _is_expression(expression), expression
+
+
+@given(_values)
+def test_reading_an_expression_gives_it_back(value: object) -> None:
+    expression = _expression(value)
+    if expression is not None and len(expression) <= 1000:
+        assert _expression(expression) == expression
+
+
+@given(st.text())
+def test_any_string_has_an_expression_or_is_blank(text: str) -> None:
+    expression = _expression(text)
+    assert expression is None or _is_expression(expression)

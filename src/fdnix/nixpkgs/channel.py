@@ -33,7 +33,9 @@ _LONGEST_PAUSE = 30.0
 # S3, which serves the channels, says 403 for what is absent to those who may not list.
 _UNKNOWN_CHANNEL = frozenset({403, 404, 410})
 _PASSING = frozenset({408, 425, 429, *range(500, 600)})
-_PART_ANSWERS = frozenset({httpx.codes.PARTIAL_CONTENT, httpx.codes.RANGE_NOT_SATISFIABLE})
+_PART_ANSWERS = frozenset(
+    {httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE}
+)
 
 
 class _TryAgainError(Exception):
@@ -77,6 +79,16 @@ class _Part:
         self.validator_path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for, again and again if need be."""
+
+    client: httpx.Client
+    url: httpx.URL
+    channel: str
+    known_etag: str | None
+
+
 @contextmanager
 def download(
     channel: str,
@@ -106,7 +118,8 @@ def download(
     ):
         ended = False
         try:
-            response = _persist(client, url, part, channel, known_etag, limits, progress)
+            request = _Request(client, url, channel, known_etag)
+            response = _persist(request, part, limits, progress)
             ended = True
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 yield Unchanged(channel, known_etag or "")
@@ -158,20 +171,13 @@ def _part(path: Path) -> Iterator[_Part]:
         yield _Part(file, path)
 
 
-def _persist(
-    client: httpx.Client,
-    url: httpx.URL,
-    part: _Part,
-    channel: str,
-    known_etag: str | None,
-    limits: Limits,
-    progress: Progress,
-) -> httpx.Response:
+def _persist(request: _Request, part: _Part, limits: Limits, progress: Progress) -> httpx.Response:
     """Download into `part`, trying as often as `limits` allow, and return the last response."""
+    url = request.url
     deadline = time.monotonic() + limits.total
     for attempt in range(1, limits.attempts + 1):
         try:
-            return _attempt(client, url, part, channel, known_etag, deadline, progress)
+            return _attempt(request, part, deadline, progress)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
             raise SourceError(f"{url} redirects to where nothing can be had: {error}") from error
         except (httpx.TransportError, _TryAgainError) as error:
@@ -194,23 +200,16 @@ def _cause(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _attempt(
-    client: httpx.Client,
-    url: httpx.URL,
-    part: _Part,
-    channel: str,
-    known_etag: str | None,
-    deadline: float,
-    progress: Progress,
-) -> httpx.Response:
+def _attempt(request: _Request, part: _Part, deadline: float, progress: Progress) -> httpx.Response:
+    url, known_etag = request.url, request.known_etag
     had = part.resumable(url)
     headers = {} if known_etag is None else {"If-None-Match": known_etag}
     if had is not None:
         headers |= {"Range": f"bytes={had[0]}-", "If-Range": had[1]}
-    with client.stream("GET", url, headers=headers) as response:
+    with request.client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.NOT_MODIFIED and known_etag is not None:
             return response
-        _refuse_others(response, url, channel)
+        _refuse_others(response, url, request.channel)
         etag = response.headers.get("ETag")
         if response.status_code == httpx.codes.OK:
             part.restart(url, etag)

@@ -168,12 +168,17 @@ def _with_any_store(
     if "NIX_REMOTE" in os.environ:
         return outcome
     refusals = ""
-    for remote in ("dummy://", f"local?root={store}"):
+    for substitute in (
+        {"NIX_REMOTE": "dummy://"},
+        # Where the store is not this user's to write, the home directory may not be either.
+        {"NIX_REMOTE": f"local?root={store}", "XDG_CACHE_HOME": store},
+    ):
         if outcome.returncode == 0 or not _STORE_REFUSED.search(outcome.stderr):
             break
         refusals += outcome.stderr
+        remote = substitute["NIX_REMOTE"]
         logger.info("the Nix store cannot be used, evaluating with NIX_REMOTE=%s", remote)
-        outcome = _run(command, os.environ | {"NIX_REMOTE": remote}, output, deadline, progress)
+        outcome = _run(command, os.environ | substitute, output, deadline, progress)
     return (
         outcome if outcome.returncode == 0 else replace(outcome, stderr=refusals + outcome.stderr)
     )

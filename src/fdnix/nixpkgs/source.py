@@ -70,6 +70,7 @@ def fetch(
         SourceError: The catalogue could not be had.
     """
     limits = limits or Limits()
+    workdir = workdir.absolute()
     word = choose(nixpkgs_path) if source == "auto" else source
     match word:
         case "nix-env":

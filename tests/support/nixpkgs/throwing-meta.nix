@@ -1,0 +1,9 @@
+# The description of the second package throws when it is printed, after the first was.
+{ ... }:
+let
+  package = name: meta: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; } // { inherit meta; };
+in
+{
+  first = package "first-1.0" { description = "Prints well"; };
+  second = package "second-1.0" { description = throw "no description today"; fn = x: x; };
+}

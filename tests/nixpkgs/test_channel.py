@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import brotli
@@ -19,6 +18,7 @@ from support.channel_server import CHANNEL, REVISION, Channel, Fault, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Incompressible, so that it is larger than what socket buffers swallow at once.
 CATALOGUE = brotli.compress(
@@ -158,7 +158,7 @@ def test_the_next_run_goes_on_with_a_download_that_was_given_up(
 ) -> None:
     channel.faults = [Fault(cut_after=10_000)] * LIMITS.attempts
     with (
-        pytest.raises(SourceError, match="4 attempts failed.*run again"),
+        pytest.raises(SourceError, match=r"4 attempts failed.*run again"),
         fetched(channel, tmp_path),
     ):
         pass
@@ -205,7 +205,7 @@ def test_a_passing_server_error_is_tried_again(channel: Channel, tmp_path: Path)
 
 def test_a_lasting_server_error_is_named(channel: Channel, tmp_path: Path) -> None:
     channel.faults = [Fault(status=503)] * LIMITS.attempts
-    with pytest.raises(SourceError, match="HTTP 503.*NIXPKGS_SOURCE"), fetched(channel, tmp_path):
+    with pytest.raises(SourceError, match=r"HTTP 503.*NIXPKGS_SOURCE"), fetched(channel, tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -255,7 +255,7 @@ def test_what_is_no_web_url_is_refused(channel: Channel, tmp_path: Path, url: st
 
 def test_a_server_that_is_not_there_is_an_error(channel: Channel, tmp_path: Path) -> None:
     with (
-        pytest.raises(SourceError, match="could not be downloaded.*refused"),
+        pytest.raises(SourceError, match=r"could not be downloaded.*refused"),
         fetched(channel, tmp_path, url="http://127.0.0.1:9"),
     ):
         pass

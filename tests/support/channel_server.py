@@ -62,84 +62,97 @@ class Channel:
         ]
 
 
-def _handler(channel: Channel) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
-            channel.requests.append(
-                (self.path, {name.lower(): value for name, value in self.headers.items()})
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.channel.requests.append(
+            (self.path, {name.lower(): value for name, value in self.headers.items()})
+        )
+        directory, _, name = self.path.rpartition("/")
+        moved = self.server.channel.redirect_to
+        if moved is not None and directory == f"/{CHANNEL}":
+            self.reply(302, b"", {"Location": f"{moved}/{name}"})
+        elif directory not in {f"/{CHANNEL}", moved}:
+            self.reply(404, b"")
+        elif name == "git-revision" and self.server.channel.revision is not None:
+            self.reply(200, self.server.channel.revision)
+        elif name == "packages.json.br":
+            self.catalogue(
+                self.server.channel.faults.pop(0) if self.server.channel.faults else Fault()
             )
-            directory, _, name = self.path.rpartition("/")
-            moved = channel.redirect_to
-            if moved is not None and directory == f"/{CHANNEL}":
-                self.reply(302, b"", {"Location": f"{moved}/{name}"})
-            elif directory not in {f"/{CHANNEL}", moved}:
-                self.reply(404, b"")
-            elif name == "git-revision" and channel.revision is not None:
-                self.reply(200, channel.revision)
-            elif name == "packages.json.br":
-                self.catalogue(channel.faults.pop(0) if channel.faults else Fault())
-            else:
-                self.reply(404, b"")
+        else:
+            self.reply(404, b"")
 
-        def catalogue(self, fault: Fault) -> None:
-            if fault.status != 200:
-                self.reply(fault.status, b"")
+    def catalogue(self, fault: Fault) -> None:
+        if fault.status != 200:
+            self.reply(fault.status, b"")
+            return
+        headers = {} if self.server.channel.etag is None else {"ETag": self.server.channel.etag}
+        if (
+            self.server.channel.etag is not None
+            and self.headers["If-None-Match"] == self.server.channel.etag
+        ):
+            self.reply(304, b"", headers)
+            return
+        status, body = 200, self.server.channel.catalogue
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+        same = fault.blind_to_if_range or self.headers["If-Range"] in {
+            None,
+            self.server.channel.etag,
+        }
+        if self.server.channel.ranges and wanted is not None and same:
+            start = int(wanted[1]) + fault.shift
+            if start >= len(body):
+                self.reply(416, b"", {"Content-Range": f"bytes */{len(body)}"})
                 return
-            headers = {} if channel.etag is None else {"ETag": channel.etag}
-            if channel.etag is not None and self.headers["If-None-Match"] == channel.etag:
-                self.reply(304, b"", headers)
-                return
-            status, body = 200, channel.catalogue
-            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-            same = fault.blind_to_if_range or self.headers["If-Range"] in {None, channel.etag}
-            if channel.ranges and wanted is not None and same:
-                start = int(wanted[1]) + fault.shift
-                if start >= len(body):
-                    self.reply(416, b"", {"Content-Range": f"bytes */{len(body)}"})
-                    return
-                headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-                status, body = 206, body[start:]
-            if fault.encoding is not None:
-                headers["Content-Encoding"] = fault.encoding
-            self.reply(status, body, headers, fault)
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+            status, body = 206, body[start:]
+        if fault.encoding is not None:
+            headers["Content-Encoding"] = fault.encoding
+        self.reply(status, body, headers, fault)
 
-        def reply(
-            self,
-            status: int,
-            body: bytes,
-            headers: dict[str, str] | None = None,
-            fault: Fault | None = None,
-        ) -> None:
-            fault = fault or Fault()
-            self.send_response(status)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            if fault.bare:
-                self.send_header("Connection", "close")
-            else:
-                self.send_header("Content-Length", str(fault.announce or len(body)))
-            self.end_headers()
-            self.wfile.write(body[: fault.announce][: fault.cut_after][: fault.stall_after])
-            if fault.stall_after is not None:
-                channel.released.wait(30)
-            if fault.cut_after is not None or fault.stall_after is not None:
-                self.connection.shutdown(socket.SHUT_RDWR)
-                self.close_connection = True
+    def reply(
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        fault: Fault | None = None,
+    ) -> None:
+        fault = fault or Fault()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if fault.bare:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(fault.announce or len(body)))
+        self.end_headers()
+        self.wfile.write(body[: fault.announce][: fault.cut_after][: fault.stall_after])
+        if fault.stall_after is not None:
+            self.server.channel.released.wait(30)
+        if fault.cut_after is not None or fault.stall_after is not None:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Keep quiet: a test that fails shows `Channel.requests`."""
-
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet: a test that fails shows `Channel.requests`."""
 
 
 @contextmanager
 def serve(catalogue: bytes) -> Iterator[Channel]:
     """Serve a channel with this catalogue until the context ends."""
     channel = Channel(catalogue=catalogue)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(channel)) as server:
-        server.daemon_threads = True
+    with _Server(channel) as server:
         channel.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

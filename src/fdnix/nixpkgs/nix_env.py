@@ -189,14 +189,14 @@ def _run(
 ) -> _Outcome:
     """Run `command` with its standard output in the file `output`, and its end awaited.
 
-    The output goes through a pipe: should this process be killed outright, the pipe breaks and
-    the child ends too.
+    The output goes through a pipe: should this process be killed outright, the pipe breaks, and
+    the child ends at its next output.
 
     Raises:
         TimeoutError: The deadline (of `time.monotonic`) passed; the command was ended.
     """
     with (
-        _stop_signals_raise(),
+        _stop_signals() as stops,
         output.open("wb") as file,
         selectors.DefaultSelector() as selector,
         subprocess.Popen(  # noqa: S603 - no shell, and paths are absolute
@@ -212,14 +212,19 @@ def _run(
             assert process.stdout is not None  # noqa: S101 - for the type checker
             assert process.stderr is not None  # noqa: S101
             stderr = b""
-            selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(process.stderr, selectors.EVENT_READ)
-            while selector.get_map():
+            stdout = process.stdout.fileno()
+            streams = {stdout, process.stderr.fileno()}
+            for source in (*streams, stops):
+                selector.register(source, selectors.EVENT_READ)
+            while streams:
                 for key, _ in selector.select(_left(deadline)):
+                    if key.fd == stops:
+                        _raise_stop(stops)
                     chunk = os.read(key.fd, 1 << 16)
                     if not chunk:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is process.stdout:
+                        selector.unregister(key.fd)
+                        streams.remove(key.fd)
+                    elif key.fd == stdout:
                         file.write(chunk)
                         progress(file.tell(), None)
                     else:
@@ -256,28 +261,46 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _stop_signals_raise() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise SystemExit, so that they end the child as Ctrl-C does.
+def _stop_signals() -> Iterator[int]:
+    """Yield a file descriptor from which the numbers of signals that ask to stop can be read.
 
-    Only where they still have their default action, which ends this process on the spot, and only
-    in the main thread, where alone Python lets handlers be set.
+    A handler that raises could do so while the child is being started, and nobody would end it.
+    Only signals that still have Python's own handling are taken, and only in the main thread,
+    where alone handlers can be set. One that nobody read is raised at the end.
     """
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    handlers: dict[signal.Signals, object] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
     taken = (
-        [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+        {n: signal.getsignal(n) for n, usual in handlers.items() if signal.getsignal(n) is usual}
         if threading.current_thread() is threading.main_thread()
-        else []
+        else {}
     )
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        os.write(writer, bytes([number]))
+
     for number in taken:
-        signal.signal(number, stop)
+        signal.signal(number, note)
     try:
-        yield
+        yield reader
+        _raise_stop(reader)
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _raise_stop(reader: int) -> None:
+    """Raise what stands for the signal in `reader`, if there is one."""
+    with suppress(BlockingIOError):
+        number = os.read(reader, 1)[0]
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _check(outcome: _Outcome, listing: Path, nixpkgs_path: str) -> None:

@@ -1,7 +1,8 @@
 # A nixpkgs of a few packages, for nix-env to evaluate: every form of meta that the real one has.
 {
   config ? { },
-  overlays ? [ ],
+  # As in nixpkgs: the user's own, unless the caller says otherwise.
+  overlays ? [ (_: super: { addedByUser = super.hello; }) ],
   system ? "x86_64-linux",
 }:
 let

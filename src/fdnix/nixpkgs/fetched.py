@@ -1,0 +1,55 @@
+"""What a source hands over, and the limits it keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SourceName = Literal["nix-env", "channel", "sample", "file"]
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes had so far, and the bytes there will be where that is known."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a source may take; all times in seconds."""
+
+    total: float = 3600.0
+    connect: float = 20.0
+    read: float = 60.0
+    """The longest silence of a server in the middle of an answer."""
+    attempts: int = 6
+    """Requests for the catalogue before giving up, the first one included."""
+    backoff: float = 1.0
+    """The first pause between two attempts; each later one is twice as long, up to 30 s."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A catalogue in a file, as its source gave it: decoded by nobody yet, perhaps compressed."""
+
+    path: Path
+    source: SourceName
+    channel: str | None = None
+    revision: str | None = None
+    """The git revision of nixpkgs, sometimes abbreviated; None where the source does not tell."""
+    etag: str | None = None
+    """What `fetch` takes as `known_etag` the next time."""
+    nix_version: str | None = None
+    root: str | None = None
+    """The nixpkgs directory that `meta.position` starts with; None where positions are relative."""
+    warnings: str | None = None
+    """The end of what nix-env wrote to stderr although it succeeded."""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The channel still serves the catalogue whose ETag the caller knows."""
+
+    channel: str
+    etag: str

@@ -1,0 +1,440 @@
+"""Promises of the nix-env source, kept by the real nix-env over the nixpkgs in tests/support."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fdnix.errors import SourceError
+from fdnix.nixpkgs.source import Fetched, Limits, choose, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NIXPKGS = Path(__file__).parents[1] / "support" / "nixpkgs"
+REVISION = "0b4defa2584f8ea2f6e5c9a1b3d7f60819a2c3e4"
+HAS_NIX = shutil.which("nix-env") is not None
+
+needs_nix = pytest.mark.skipif(not HAS_NIX, reason="nix-env is not installed")
+pytestmark = pytest.mark.nix
+
+
+@pytest.fixture
+def nixpkgs() -> Iterator[Path]:
+    """A copy that any user may read, as the directories of pytest are not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        copy = Path(directory).resolve() / "nixpkgs"
+        shutil.copytree(NIXPKGS, copy)
+        yield copy
+
+
+@contextmanager
+def evaluated(
+    nixpkgs_path: object, workdir: Path, *, source: str = "nix-env", total: float = 60
+) -> Iterator[Fetched]:
+    with fetch(
+        source,
+        channel="nixpkgs-unstable",
+        nixpkgs_path=str(nixpkgs_path),
+        channel_url="https://channels.nixos.org",
+        workdir=workdir,
+        limits=Limits(total=total),
+    ) as answer:
+        assert isinstance(answer, Fetched)
+        yield answer
+
+
+def listing(nixpkgs_path: object, workdir: Path) -> bytes:
+    with evaluated(nixpkgs_path, workdir) as answer:
+        return answer.path.read_bytes()
+
+
+def packages(nixpkgs_path: object, workdir: Path) -> dict[str, Any]:
+    decoded = json.loads(listing(nixpkgs_path, workdir))
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def running(needle: object) -> list[int]:
+    """Return the processes whose command line holds `needle`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(needle).encode() in command and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def soon(happened: Any, seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(happened())
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
+
+
+@needs_nix
+def test_all_packages_are_listed_and_no_alias(nixpkgs: Path, tmp_path: Path) -> None:
+    listed = packages(nixpkgs, tmp_path)
+    assert {"hello", "broken", "insecure", "unfree", "python3Packages.nested.deep"} <= set(listed)
+    assert "greeting" not in listed
+    assert not {"throwing", "asserting"} & set(listed)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_nix
+def test_broken_and_unfree_packages_keep_their_flags(nixpkgs: Path, tmp_path: Path) -> None:
+    listed = packages(nixpkgs, tmp_path)
+    assert listed["broken"]["meta"]["broken"] is True
+    assert listed["unfree"]["meta"]["available"] is False
+
+
+@needs_nix
+def test_the_sets_that_only_the_published_listing_has_are_listed(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    assert "hiddenPackages.inside" in packages(nixpkgs, tmp_path)
+    shutil.rmtree(nixpkgs / "pkgs")
+    without_its_configuration = packages(nixpkgs, tmp_path)
+    assert "hiddenPackages.inside" not in without_its_configuration
+    assert "greeting" not in without_its_configuration
+
+
+@needs_nix
+def test_overlays_of_the_user_add_nothing(nixpkgs: Path, tmp_path: Path) -> None:
+    assert "addedByUser" not in packages(nixpkgs, tmp_path)
+
+
+@needs_nix
+def test_the_answer_says_what_evaluated_and_where_positions_start(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.nix_version is not None
+        assert answer.nix_version[0].isdigit()
+        assert (answer.source, answer.channel, answer.etag) == ("nix-env", None, None)
+        assert answer.root == str(nixpkgs)
+        position = json.loads(answer.path.read_bytes())["hello"]["meta"]["position"]
+        assert position == f"{answer.root}/default.nix:1"
+
+
+@needs_nix
+@pytest.mark.parametrize("name", ["plain", "-dash", 'quo"te', "inter${polation}", "back\\slash"])
+def test_a_path_is_taken_as_it_is(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    nixpkgs.rename(nixpkgs.with_name(name))
+    monkeypatch.chdir(nixpkgs.parent)
+    assert "hiddenPackages.inside" in packages(name, tmp_path)
+
+
+@needs_nix
+def test_a_symlink_a_file_and_a_lookup_path_give_the_same_listing(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(nixpkgs)
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs={nixpkgs}")
+    expected = listing(nixpkgs, tmp_path)
+    assert listing(link, tmp_path) == expected
+    assert listing(nixpkgs / "default.nix", tmp_path) == expected
+    assert listing("<nixpkgs>", tmp_path) == expected
+
+
+def archived(nixpkgs: Path, directory: Path) -> str:
+    archive = directory / "nixpkgs.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(nixpkgs, "nixpkgs")
+    return archive.as_uri()
+
+
+@needs_nix
+def test_a_tarball_gives_the_packages_of_the_directory(nixpkgs: Path, tmp_path: Path) -> None:
+    url = archived(nixpkgs, nixpkgs.parent)
+    assert packages(url, tmp_path).keys() == packages(nixpkgs, tmp_path).keys()
+
+
+# --- users who may not write to the store
+
+
+def wrapped(directory: Path, *wrapper: str) -> str:
+    """Return a PATH on which the real nix-env is started by `wrapper`."""
+    for tool in ("nix-env", "nix-instantiate"):
+        script = directory / tool
+        script.write_text(f'#!/bin/sh\nexec {" ".join(wrapper)} {shutil.which(tool)} "$@"\n')
+        script.chmod(0o755)
+    return f"{directory}:{os.environ['PATH']}"
+
+
+@needs_nix
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can become nobody"
+)
+def test_a_user_who_may_not_write_to_the_store_gets_the_same_bytes(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = listing(nixpkgs, tmp_path)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    monkeypatch.setenv("PATH", wrapped(nixpkgs.parent, *nobody))
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.delenv("NIX_REMOTE", raising=False)
+    assert listing(nixpkgs, tmp_path) == expected
+
+
+@pytest.fixture
+def read_only_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Nix's own database be in a directory nobody may write to, not even root."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o555)
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root writes everywhere, and there is no setpriv to prevent that")
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        without = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+        monkeypatch.setenv("PATH", wrapped(tools, *without))
+    monkeypatch.setenv("NIX_STATE_DIR", str(state))
+    monkeypatch.delenv("NIX_REMOTE", raising=False)
+
+
+@needs_nix
+def test_a_read_only_store_gives_the_same_bytes(
+    nixpkgs: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    expected = listing(nixpkgs, tmp_path)
+    request.getfixturevalue("read_only_store")
+    assert listing(nixpkgs, tmp_path) == expected
+
+
+@needs_nix
+@pytest.mark.usefixtures("read_only_store")
+def test_a_tarball_is_evaluated_without_a_store_to_write_to(nixpkgs: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    assert "hello" in packages(archived(nixpkgs, nixpkgs.parent), work)
+    assert list(work.iterdir()) == []
+
+
+@needs_nix
+@pytest.mark.usefixtures("read_only_store")
+def test_a_store_the_user_has_chosen_is_left_alone(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_REMOTE", "local")
+    with pytest.raises(SourceError, match="Permission denied"), evaluated(nixpkgs, tmp_path):
+        pass
+
+
+# --- failures
+
+
+def test_without_nix_env_the_way_out_is_named(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(SourceError, match=r"nix-bin.*NIXPKGS_SOURCE=channel"),
+        evaluated(nixpkgs, tmp_path),
+    ):
+        pass
+
+
+@needs_nix
+def test_nixs_own_words_are_in_the_message(nixpkgs: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(SourceError, match="this nixpkgs is of no use"),
+        evaluated(nixpkgs / "failing.nix", tmp_path),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_nix
+def test_a_nixpkgs_without_packages_is_an_error(nixpkgs: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(SourceError, match="listed no package"),
+        evaluated(nixpkgs / "empty.nix", tmp_path),
+    ):
+        pass
+
+
+@needs_nix
+@pytest.mark.parametrize("path", ["", "absent", "--help", "<absent>", "<-x>", "."])
+def test_a_path_without_a_nixpkgs_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NIX_PATH", raising=False)
+    with pytest.raises(SourceError, match="NIXPKGS_PATH") as raised, evaluated(path, tmp_path):
+        pass
+    assert repr(path) in str(raised.value)
+
+
+@needs_nix
+def test_what_nix_said_comes_with_a_listing_that_broke_off(nixpkgs: Path, tmp_path: Path) -> None:
+    with evaluated(nixpkgs / "throwing-meta.nix", tmp_path) as answer:
+        assert b'"first-1.0"' in answer.path.read_bytes()
+        with pytest.raises(ValueError, match="Expecting"):
+            json.loads(answer.path.read_bytes())
+        assert answer.warnings is not None
+        assert "second-1.0" in answer.warnings
+
+
+# --- an end to everything
+
+
+@needs_nix
+@needs_proc
+def test_the_time_limit_ends_nix_env(nixpkgs: Path, tmp_path: Path) -> None:
+    endless = nixpkgs / "endless.nix"
+    started = time.monotonic()
+    with (
+        pytest.raises(SourceError, match=r"after 0\.5 s.*NIXPKGS_TIMEOUT"),
+        evaluated(endless, tmp_path, total=0.5),
+    ):
+        pass
+    assert time.monotonic() - started < 10
+    assert running(endless) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_nix
+@needs_proc
+def test_interrupting_ends_nix_env(nixpkgs: Path, tmp_path: Path) -> None:
+    endless = nixpkgs / "endless.nix"
+
+    def interrupt() -> None:
+        soon(lambda: running(endless))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), evaluated(endless, tmp_path):
+        pass
+    thread.join()
+    assert running(endless) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from fdnix.nixpkgs.source import fetch
+path, workdir = sys.argv[1:]
+with fetch("nix-env", channel="", nixpkgs_path=path, channel_url="", workdir=Path(workdir)):
+    pass
+"""
+
+
+@needs_nix
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_ends_nix_env(nixpkgs: Path, tmp_path: Path, number: int) -> None:
+    endless = nixpkgs / "endless.nix"
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    work = tmp_path / "work"
+    work.mkdir()
+    process = subprocess.Popen([sys.executable, script, endless, work])
+    assert soon(lambda: len(running(endless)) > 1)
+    process.send_signal(number)
+    assert process.wait(10) == 128 + number
+    assert running(endless) == []
+    assert list(work.iterdir()) == []
+
+
+@needs_nix
+def test_the_processs_own_signal_handlers_are_left_as_they_were(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with evaluated(nixpkgs, tmp_path):
+        assert signal.getsignal(signal.SIGTERM) == before
+
+
+# --- revisions
+
+
+@needs_nix
+def test_a_channels_nixpkgs_says_its_revision(nixpkgs: Path, tmp_path: Path) -> None:
+    (nixpkgs / ".version-suffix").write_text("pre843652.0b4defa2584f")
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.revision == REVISION[:12]
+    (nixpkgs / ".git-revision").write_text(REVISION)
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.revision == REVISION
+
+
+@needs_nix
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_checkout_says_its_revision(nixpkgs: Path, tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        return subprocess.check_output(["git", *identity, "-C", nixpkgs, *arguments], text=True)
+
+    git("init", "-q")
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.revision is None
+    git("commit", "-q", "--allow-empty", "-m", "Begin")
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.revision == git("rev-parse", "HEAD").strip()
+
+
+@needs_nix
+def test_a_nixpkgs_inside_another_repository_does_not_take_its_revision(tmp_path: Path) -> None:
+    with evaluated(NIXPKGS, tmp_path) as answer:
+        assert answer.revision is None
+
+
+@needs_nix
+def test_a_tarballs_url_says_its_revision(nixpkgs: Path, tmp_path: Path) -> None:
+    archive = Path(archived(nixpkgs, nixpkgs.parent).removeprefix("file://"))
+    with evaluated(archive.rename(archive.with_name(f"{REVISION}.tar.gz")).as_uri(), tmp_path) as a:
+        assert a.revision == REVISION
+
+
+# --- auto
+
+
+@needs_nix
+def test_auto_evaluates_the_nixpkgs_that_is_there(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs={nixpkgs}")
+    assert choose("<nixpkgs>") == choose(str(nixpkgs)) == "nix-env"
+    with evaluated("<nixpkgs>", tmp_path, source="auto") as answer:
+        assert answer.source == "nix-env"
+
+
+@needs_nix
+def test_auto_is_the_channel_where_there_is_no_nixpkgs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path / 'absent'}")
+    assert choose("<nixpkgs>") == choose(str(tmp_path / "absent")) == "channel"
+
+
+def test_auto_is_the_channel_where_there_is_no_nix_env(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert choose(str(nixpkgs)) == "channel"

@@ -1,0 +1,1 @@
+{ ... }: throw "this nixpkgs is of no use"

@@ -86,9 +86,7 @@ _embedding_options = (
         type=click.Choice(get_args(EmbeddingProvider)),
         help="Where vectors come from.",
     ),
-    _setting(
-        "force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."
-    ),
+    _setting("force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."),
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
@@ -106,7 +104,7 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @click.version_option(fdnix.__version__, prog_name="fdnix")
 @click.option("-v", "--verbose", is_flag=True, help="Log what helps to find a defect.")
 def cli(*, verbose: bool) -> None:
-    """Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
+    r"""Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
 
     Every option is an environment variable too, named in its help in square brackets.
 
@@ -128,7 +126,7 @@ def cli(*, verbose: bool) -> None:
 )
 @_options(*_source_options, _full_option, _minified_option, *_embedding_options, _json_option)
 def run_command(*, as_json: bool, **overrides: object) -> None:
-    """Run the phases that PROCESSING_MODE names: all three by default.
+    r"""Run the phases that PROCESSING_MODE names: all three by default.
 
     \b
     Example: fdnix run --source sample --output out/fdnix-data.duckdb \\
@@ -140,7 +138,7 @@ def run_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("metadata")
 @_options(*_source_options, _full_option, _json_option)
 def metadata_command(*, as_json: bool, **overrides: object) -> None:
-    """Index the catalogue: write the full database.
+    r"""Index the catalogue: write the full database.
 
     \b
     Example: fdnix metadata --source channel --channel nixos-unstable --output fdnix-data.duckdb
@@ -151,7 +149,7 @@ def metadata_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("embed")
 @_options(_full_option, *_embedding_options, _json_option)
 def embed_command(*, as_json: bool, **overrides: object) -> None:
-    """Give every distinct text of the full database a vector.
+    r"""Give every distinct text of the full database a vector.
 
     \b
     Example: fdnix embed --output fdnix-data.duckdb
@@ -162,7 +160,7 @@ def embed_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("minify")
 @_options(_full_option, _minified_option, _json_option)
 def minify_command(*, as_json: bool, **overrides: object) -> None:
-    """Derive the minified database from the full one.
+    r"""Derive the minified database from the full one.
 
     \b
     Example: fdnix minify --output fdnix-data.duckdb --minified fdnix.duckdb
@@ -170,11 +168,35 @@ def minify_command(*, as_json: bool, **overrides: object) -> None:
     _run(load_settings(os.environ, **overrides, processing_mode="minified"), as_json=as_json)
 
 
+@cli.command("search")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to show.")
+@_setting(
+    "output_minified_path", "--db", type=click.Path(path_type=Path), help="The minified database."
+)
+@_json_option
+def search_command(
+    *, text: tuple[str, ...], limit: int, as_json: bool, **overrides: object
+) -> None:
+    r"""Search the minified database for TEXT.
+
+    \b
+    Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.search import SearchIndex  # noqa: PLC0415
+
+    settings = load_settings(os.environ, **overrides)
+    with SearchIndex.open(settings.output_minified_path) as index:
+        results = index.search(" ".join(text), limit=limit)
+    show.as_json(results) if as_json else show.search_results(results)
+
+
 @cli.command("info")
 @click.argument("database", type=click.Path(path_type=Path))
 @_json_option
 def info_command(*, database: Path, as_json: bool) -> None:
-    """Show what a full or minified database holds.
+    r"""Show what a full or minified database holds.
 
     \b
     Example: fdnix info out/fdnix.duckdb
@@ -187,7 +209,7 @@ def info_command(*, database: Path, as_json: bool) -> None:
 
 @cli.command("demo")
 def demo_command() -> None:
-    """Index the bundled sample into ./out and search it: no Nix, no AWS, no network.
+    r"""Index the bundled sample into ./out and search it: no Nix, no AWS, no network.
 
     \b
     Example: fdnix demo

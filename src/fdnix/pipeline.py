@@ -169,13 +169,18 @@ def _provider(settings: Settings) -> Provider:
 def _content_hash(package: Package) -> str:
     return content_hash(
         embedding_text(
-            package.pname, package.main_program, package.description, package.long_description
+            package.package_id,
+            package.pname,
+            package.version,
+            package.main_program,
+            package.description,
+            package.long_description,
         )
     )
 
 
 def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
-    """What the full database at `path` says of itself, if this very fdnix wrote it; else nothing."""
+    """What the full database at `path` says of itself; nothing where another fdnix wrote it."""
     if not path.is_file():
         return {}
     try:

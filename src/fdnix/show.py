@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
 from fdnix.console import stdout
 from fdnix.database.connection import connect
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.pipeline import RunReport
+    from fdnix.search import SearchResults
     from fdnix.settings import Settings
 
 
@@ -90,6 +92,18 @@ def run_table(report: RunReport, settings: Settings) -> None:
     for phase, seconds in report.seconds.items():
         table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
     stdout.print(table)
+
+
+def search_results(results: SearchResults) -> None:
+    """Print hits: styled on a terminal, plain lines elsewhere."""
+    for hit in results.hits:
+        name = Text(hit.package_id, style="bold")
+        name.append(f"  {hit.version or ''}", style="not bold")
+        if len(hit.variants) > 1:
+            name.append(f"  (+{len(hit.variants) - 1} variants)", style="not bold")
+        stdout.print(name, soft_wrap=True)
+        if hit.description:
+            stdout.print(Text(f"    {hit.description}"), soft_wrap=True)
 
 
 def _ratio(value: float | None) -> str:

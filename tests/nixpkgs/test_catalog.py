@@ -7,7 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import pytest
 import zstandard
 

@@ -91,9 +91,7 @@ def write_full(
                 },
             )
             connection.execute("CHECKPOINT")
-        with connect(
-            part, read_only=True, extension_directory=extension_directory
-        ) as connection:
+        with connect(part, read_only=True, extension_directory=extension_directory) as connection:
             verify_counts(connection, part)
     return FullCounts(packages, rejected, texts, taken_over)
 

@@ -7,7 +7,7 @@ that is complete, in a file that nobody else reads, and followed by a checkpoint
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from fdnix.settings import Settings
@@ -93,8 +94,9 @@ def _dimensions(connection: duckdb.DuckDBPyConnection) -> int:
 def _all_vectors(connection: duckdb.DuckDBPyConnection) -> NDArray[np.float32]:
     """All vectors of the file, shape (n, dimensions), in the order of their content hashes."""
     query = "SELECT vector FROM embeddings ORDER BY content_hash"
-    chunk = connection.execute(query).to_arrow_table().column(0).combine_chunks()
-    return np.asarray(chunk.flatten()).reshape(len(chunk), -1)
+    column = connection.execute(query).to_arrow_table().column(0)
+    chunks = cast("list[pa.FixedSizeListArray]", column.chunks)
+    return np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
 
 
 def create_fts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

@@ -99,9 +99,7 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
     return report
 
 
-def _standing(
-    path: Path, made_with: dict[str, str], settings: Settings
-) -> MinifiedReport | None:
+def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> MinifiedReport | None:
     """The report of the file that stands at `path`, if it is what would be built."""
     if not path.is_file():
         return None
@@ -131,9 +129,7 @@ def _report(
     )
 
 
-def _refuse_if_too_large(
-    connection: duckdb.DuckDBPyConnection, path: Path, max_bytes: int
-) -> None:
+def _refuse_if_too_large(connection: duckdb.DuckDBPyConnection, path: Path, max_bytes: int) -> None:
     size = path.stat().st_size
     if size <= max_bytes:
         return

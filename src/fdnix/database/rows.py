@@ -16,29 +16,29 @@ _TEXT = pa.string()
 _TEXTS = pa.list_(pa.string())
 _LICENSES = pa.list_(
     pa.struct(
-        {
-            "short_name": _TEXT,
-            "full_name": _TEXT,
-            "spdx_id": _TEXT,
-            "url": _TEXT,
-            "free": pa.bool_(),
-            "redistributable": pa.bool_(),
-            "deprecated": pa.bool_(),
-        }
+        [
+            ("short_name", _TEXT),
+            ("full_name", _TEXT),
+            ("spdx_id", _TEXT),
+            ("url", _TEXT),
+            ("free", pa.bool_()),
+            ("redistributable", pa.bool_()),
+            ("deprecated", pa.bool_()),
+        ]
     )
 )
 _MAINTAINERS = pa.list_(
     pa.struct(
-        {
-            "name": _TEXT,
-            "email": _TEXT,
-            "github": _TEXT,
-            "github_id": pa.int64(),
-            "matrix": _TEXT,
-        }
+        [
+            ("name", _TEXT),
+            ("email", _TEXT),
+            ("github", _TEXT),
+            ("github_id", pa.int64()),
+            ("matrix", _TEXT),
+        ]
     )
 )
-_NESTED = {
+_NESTED: dict[str, pa.DataType] = {
     "homepages": _TEXTS,
     "licenses": _LICENSES,
     "maintainers": _MAINTAINERS,

@@ -58,6 +58,4 @@ def _load() -> WordLlamaInference:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-    return WordLlama.load(
-        cache_dir=Path(spec.origin).parent, disable_download=True, dim=DIMENSIONS
-    )
+    return WordLlama.load(cache_dir=Path(spec.origin).parent, disable_download=True, dim=DIMENSIONS)

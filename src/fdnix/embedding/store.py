@@ -54,6 +54,7 @@ class Failure:
     content_hash: str
     reason: str
 
+
 @dataclass(frozen=True)
 class Provider:
     """Where vectors come from: one model, and how to put many texts to it.
@@ -179,9 +180,7 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
             if recall is not None:
                 verify_hnsw_plan(connection, part)
     provider.confirm()
-    return EmbedReport(
-        state.texts, embedded, state.kept, state.stored - state.kept, failed, recall
-    )
+    return EmbedReport(state.texts, embedded, state.kept, state.stored - state.kept, failed, recall)
 
 
 def _state(
@@ -226,9 +225,7 @@ def _embed_pending(
     return embedded, len(failures)
 
 
-def _insert_vectors(
-    connection: duckdb.DuckDBPyConnection, chunk: Vectors, dimensions: int
-) -> None:
+def _insert_vectors(connection: duckdb.DuckDBPyConnection, chunk: Vectors, dimensions: int) -> None:
     flat = pa.array(np.ascontiguousarray(chunk.vectors, dtype=np.float32).ravel())
     arrow = pa.table(
         {

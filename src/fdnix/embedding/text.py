@@ -1,7 +1,9 @@
 """The text of a package that is embedded, and the hash that stands for it.
 
 The text holds what a searcher would describe and nothing that changes with a release, so that an
-update of nixpkgs embeds only packages that are new or newly described.
+update of nixpkgs embeds only packages that are new or newly described. It is the same for the
+variants of one package (`python313Packages.requests` and `python314Packages.requests`,
+`postgresql_17` and `postgresql_18`), which then share a vector.
 """
 
 from __future__ import annotations
@@ -13,21 +15,34 @@ TEXT_VERSION = 1
 """Raised by every change of `embedding_text`; it is part of the content hash."""
 
 _LONG_DESCRIPTION_CHARACTERS = 300
-_SEPARATORS = re.compile(r"[^\w+#]+|_+")
+_LEAF = re.compile(r'(?:^|\.)("(?:[^"\\]|\\.)*"|[^".]*)$')
+_VERSION_SUFFIX = re.compile(r"(?<=[A-Za-z])[_-]?\d+(?:[_.]\d+)*$")
+_WORD_BOUNDARY = re.compile(r"[^\w+#]+|_+|(?<=[a-z])(?=[A-Z])")
+_DIGITS = re.compile(r"\d+")
 
 
 def embedding_text(
-    pname: str, main_program: str | None, description: str | None, long_description: str | None
+    package_id: str,
+    pname: str,
+    version: str | None,
+    main_program: str | None,
+    description: str | None,
+    long_description: str | None,
 ) -> str:
     """The text that a package's vector is computed from.
 
-    The words of the pname, the program where its name differs, the description, and the start of
-    the long description up to a word's end.
+    The words of the attribute and of its set, without versions; the program where the name does
+    not tell it; the description; and the start of the long description, up to a word's end.
+    Where the descriptions quote the package's own version, it is left out.
     """
-    name = " ".join(_SEPARATORS.split(pname)).strip() or pname
-    program = main_program if main_program and main_program != pname else None
-    start = _start(long_description or "", _LONG_DESCRIPTION_CHARACTERS)
-    return ". ".join(part.rstrip(".") for part in (name, program, description, start) if part)
+    attribute_set, leaf = _split(package_id)
+    # A number that is part of the name itself, as in x264, is no version.
+    name = leaf if leaf == pname else _VERSION_SUFFIX.sub("", leaf)
+    words = " ".join([*_words(name), *_words(_DIGITS.sub(" ", attribute_set))]) or pname
+    program = main_program if main_program and _letters(main_program) not in _letters(name) else ""
+    about = _without(version, description or "")
+    start = _start(_without(version, long_description or ""), _LONG_DESCRIPTION_CHARACTERS)
+    return ". ".join(part.rstrip(".") for part in (words, program, about, start) if part)
 
 
 def content_hash(text: str) -> str:
@@ -35,9 +50,31 @@ def content_hash(text: str) -> str:
     return blake2b(f"{TEXT_VERSION}\n{text}".encode(), digest_size=16).hexdigest()
 
 
+def _split(package_id: str) -> tuple[str, str]:
+    """The attribute set and the attribute, which may be quoted, of an attribute path."""
+    match = _LEAF.search(package_id)
+    if match is None:
+        return "", package_id
+    return package_id[: match.start()], match[1].strip('"')
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in _WORD_BOUNDARY.split(name) if word]
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def _without(version: str | None, text: str) -> str:
+    """`text` folded, without the version where it stands alone; versions without a dot stay."""
+    if version and "." in version and version in text:
+        text = re.sub(rf"(?<![\w.]){re.escape(version)}(?!\w|\.\w)", "", text)
+    return " ".join(text.split())
+
+
 def _start(text: str, limit: int) -> str:
-    folded = " ".join(text.split())
-    if len(folded) <= limit:
-        return folded
-    head, _, _ = folded[: limit + 1].rpartition(" ")
-    return head or folded[:limit]
+    if len(text) <= limit:
+        return text
+    head, _, _ = text[: limit + 1].rpartition(" ")
+    return head or text[:limit]

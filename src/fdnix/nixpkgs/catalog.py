@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import msgspec
 import zstandard
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import brotli  # type: ignore[import-untyped]
 import pytest
 
-from fdnix.errors import SourceError
+from fdnix.errors import DataError, SourceError
+from fdnix.nixpkgs.catalog import read_catalog
 from fdnix.nixpkgs.source import Fetched, Limits, Unchanged, fetch
 from support.channel_server import CHANNEL, REVISION, Channel, Fault, serve
 
@@ -328,3 +329,13 @@ def test_a_password_in_the_url_is_sent_and_not_shown(
         pass
     assert set(channel.asked("Authorization")) == {"Basic dXNlcjpodW50ZXIy"}
     assert "hunter2" not in caplog.text + str(raised.value)
+
+
+def test_brotli_that_was_cut_off_on_the_server_is_refused_by_its_reader(
+    channel: Channel, tmp_path: Path
+) -> None:
+    channel.catalogue = CATALOGUE[:-1000]
+    with fetched(channel, tmp_path) as answer:
+        assert isinstance(answer, Fetched)
+        with pytest.raises(DataError, match="cut off"):
+            read_catalog(answer.path)

@@ -7,7 +7,7 @@ that is complete, in a file that nobody else reads, and followed by a checkpoint
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _all_vectors(connection: duckdb.DuckDBPyConnection) -> NDArray[np.float32]:
     """All vectors of the file, shape (n, dimensions), in the order of their content hashes."""
     query = "SELECT vector FROM embeddings ORDER BY content_hash"
     column = connection.execute(query).to_arrow_table().column(0)
-    chunks = cast("list[pa.FixedSizeListArray]", column.chunks)
+    chunks = cast("list[pa.FixedSizeListArray[Any]]", column.chunks)
     return np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
 
 

@@ -42,7 +42,7 @@ class LocalEmbedder:
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         vectors[order] = model.embed([texts[i] for i in order], batch_size=_BATCH)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return vectors / np.where(lengths > 0, lengths, 1)
 
 
 @cache

@@ -42,7 +42,9 @@ class LocalEmbedder:
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         vectors[order] = model.embed([texts[i] for i in order], batch_size=_BATCH)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths > 0, lengths, 1)
+        lengths[lengths == 0] = 1
+        vectors /= lengths
+        return vectors
 
 
 @cache

@@ -104,7 +104,7 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @click.version_option(fdnix.__version__, prog_name="fdnix")
 @click.option("-v", "--verbose", is_flag=True, help="Log what helps to find a defect.")
 def cli(*, verbose: bool) -> None:
-    r"""Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
+    """Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
 
     Every option is an environment variable too, named in its help in square brackets.
 
@@ -126,7 +126,7 @@ def cli(*, verbose: bool) -> None:
 )
 @_options(*_source_options, _full_option, _minified_option, *_embedding_options, _json_option)
 def run_command(*, as_json: bool, **overrides: object) -> None:
-    r"""Run the phases that PROCESSING_MODE names: all three by default.
+    """Run the phases that PROCESSING_MODE names: all three by default.
 
     \b
     Example: fdnix run --source sample --output out/fdnix-data.duckdb \\
@@ -138,7 +138,7 @@ def run_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("metadata")
 @_options(*_source_options, _full_option, _json_option)
 def metadata_command(*, as_json: bool, **overrides: object) -> None:
-    r"""Index the catalogue: write the full database.
+    """Index the catalogue: write the full database.
 
     \b
     Example: fdnix metadata --source channel --channel nixos-unstable --output fdnix-data.duckdb
@@ -149,7 +149,7 @@ def metadata_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("embed")
 @_options(_full_option, *_embedding_options, _json_option)
 def embed_command(*, as_json: bool, **overrides: object) -> None:
-    r"""Give every distinct text of the full database a vector.
+    """Give every distinct text of the full database a vector.
 
     \b
     Example: fdnix embed --output fdnix-data.duckdb
@@ -160,7 +160,7 @@ def embed_command(*, as_json: bool, **overrides: object) -> None:
 @cli.command("minify")
 @_options(_full_option, _minified_option, _json_option)
 def minify_command(*, as_json: bool, **overrides: object) -> None:
-    r"""Derive the minified database from the full one.
+    """Derive the minified database from the full one.
 
     \b
     Example: fdnix minify --output fdnix-data.duckdb --minified fdnix.duckdb
@@ -178,7 +178,7 @@ def minify_command(*, as_json: bool, **overrides: object) -> None:
 def search_command(
     *, text: tuple[str, ...], limit: int, as_json: bool, **overrides: object
 ) -> None:
-    r"""Search the minified database for TEXT.
+    """Search the minified database for TEXT.
 
     \b
     Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
@@ -196,7 +196,7 @@ def search_command(
 @click.argument("database", type=click.Path(path_type=Path))
 @_json_option
 def info_command(*, database: Path, as_json: bool) -> None:
-    r"""Show what a full or minified database holds.
+    """Show what a full or minified database holds.
 
     \b
     Example: fdnix info out/fdnix.duckdb
@@ -209,7 +209,7 @@ def info_command(*, database: Path, as_json: bool) -> None:
 
 @cli.command("demo")
 def demo_command() -> None:
-    r"""Index the bundled sample into ./out and search it: no Nix, no AWS, no network.
+    """Index the bundled sample into ./out and search it: no Nix, no AWS, no network.
 
     \b
     Example: fdnix demo

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from reference import DOCS, PAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT = DOCS.parent
 

@@ -158,23 +158,23 @@ def download_full(settings: Settings, path: Path) -> None:
     log.info("%s downloaded from %s", path, remote.at)
 
 
-def previous_full(settings: Settings, path: Path) -> Path | None:
-    """The latest full database from S3, put at `path`, to take vectors over from; None: no use.
+def download_previous(settings: Settings, path: Path) -> bool:
+    """Whether the latest full database from S3 now lies at `path`, to index the next on top of.
 
-    None when the settings give no key, when there is no object yet, and when it was written by an
-    older schema, whose vectors are embedded again.
+    False when the settings give no key, when there is no object yet, and when it was written by
+    an older schema, whose vectors are then embedded again.
 
     Raises:
         DataError: the object has a newer schema version, which this run must not overwrite.
         AwsError: S3 refuses or fails.
     """
     if _template(settings, "full") is None:
-        return None
+        return False
     s3 = _s3(settings)
     remote = _current(s3, settings, "full")
     if remote is None:
         log.info("no full database in S3 yet: every text will be embedded")
-        return None
+        return False
     if _schema_version(remote) < SCHEMA_VERSION:
         log.warning(
             "%s has schema version %s, this fdnix writes version %d: its vectors are not taken "
@@ -183,11 +183,11 @@ def previous_full(settings: Settings, path: Path) -> Path | None:
             remote.metadata["schema-version"],
             SCHEMA_VERSION,
         )
-        return None
+        return False
     _refuse_other_schema(remote)
     download(s3, remote, path, verify=lambda part: _verify_download(part, remote))
-    log.info("vectors are taken over from %s", remote.at)
-    return path
+    log.info("the new database takes over what it can from %s", remote.at)
+    return True
 
 
 def snapshots(settings: Settings) -> list[Snapshot]:

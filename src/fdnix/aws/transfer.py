@@ -81,7 +81,11 @@ def upload(
     there = head(s3, at)
     if there and there.metadata == metadata:
         return False
-    with progress(f"upload {at}", path.stat().st_size) as advance, explained(f"write {at}"):
+    with (
+        progress(f"upload {at}", path.stat().st_size) as advance,
+        explained(f"write {at}"),
+        _transfer_errors(at),
+    ):
         s3.upload_file(
             str(path),
             at.bucket,
@@ -163,11 +167,20 @@ def _refuse_damaged(part: Path, remote: RemoteObject) -> None:
 
 @contextmanager
 def _transfer_errors(at: Location) -> Iterator[None]:
-    """Inside the block, what the transfer manager raises of its own leaves as an AwsError."""
-    from s3transfer.exceptions import RetriesExceededError  # noqa: PLC0415
+    """Inside the block, the transfer manager's own errors give way to what caused them."""
+    from boto3.exceptions import S3UploadFailedError  # noqa: PLC0415
+    from s3transfer.exceptions import (  # noqa: PLC0415
+        RetriesExceededError,
+        S3DownloadFailedError,
+    )
 
     try:
         yield
+    except S3UploadFailedError as error:
+        # boto3 raises it while it handles S3's answer, which is what tells cause and remedy.
+        raise error.__context__ or error from None
+    except S3DownloadFailedError as error:
+        raise AwsError(f"{at} was replaced while it came down; run again") from error
     except RetriesExceededError as error:
         raise AwsError(
             f"could not read {at}: the connection broke each of several times, last with: "

@@ -1,0 +1,43 @@
+"""Small databases in fdnix's schema, for tests of what carries the files about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import fdnix
+from fdnix.database.connection import building, connect, schema_sql
+from fdnix.database.meta import SCHEMA_VERSION, write_meta
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) -> Path:
+    """Write a database of `packages` packages to `path`; `meta` is put over its `fdnix_meta`."""
+    with building(path) as part, connect(part) as connection:
+        connection.execute(schema_sql("full"))
+        connection.execute(
+            """
+            INSERT INTO packages BY NAME
+            SELECT 'p' || i AS package_id, 'p' || i AS name, 'p' || i AS pname,
+                   sha256(i::VARCHAR) AS content_hash, now() AS indexed_at,
+                   repeat(sha256(i::VARCHAR), 10) AS description
+            FROM range(?) AS r(i)
+            """,
+            [packages],
+        )
+        connection.execute(
+            "INSERT INTO packages_fts_source BY NAME SELECT package_id, name FROM packages"
+        )
+        values = {
+            "kind": kind,
+            "schema_version": SCHEMA_VERSION,
+            "fdnix_version": fdnix.__version__,
+            "package_count": packages,
+            "nixpkgs_revision": REVISION,
+        }
+        write_meta(connection, {**values, **meta})
+        connection.execute("CHECKPOINT")
+    return path

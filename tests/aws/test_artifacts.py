@@ -33,9 +33,12 @@ def nightly(upload_settings: Settings) -> Settings:
     )
 
 
+def held() -> None:
+    """The lock is held."""
+
+
 def send(settings: Settings, kind: Kind, path: Path, moment: datetime = MONDAY) -> Location:
-    with artifacts.run_lock(settings) as still_held:
-        at = artifacts.upload_artifact(settings, kind, path, moment=moment, still_held=still_held)
+    at = artifacts.upload_artifact(settings, kind, path, moment=moment, still_held=held)
     assert at is not None
     return at
 
@@ -45,7 +48,7 @@ def keys_in(s3: S3Client, settings: Settings) -> list[str]:
     return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
-def test_an_uploaded_database_tells_what_it_holds_and_leaves_no_lock(
+def test_an_uploaded_database_tells_what_it_holds(
     s3: S3Client, upload_settings: Settings, tmp_path: Path
 ) -> None:
     path = write_database(tmp_path / "full.duckdb", "full", packages=5)
@@ -60,16 +63,12 @@ def test_an_uploaded_database_tells_what_it_holds_and_leaves_no_lock(
         "fdnix-version": fdnix.__version__,
         "sha256": file_sha256(path),
     }
-    assert keys_in(s3, upload_settings) == ["db/fdnix-data.duckdb"]
 
 
 def test_a_database_without_a_key_stays_here(upload_settings: Settings, tmp_path: Path) -> None:
     settings = upload_settings.replace(duckdb_minified_key=None)
     path = write_database(tmp_path / "fdnix.duckdb", "minified")
-    with artifacts.run_lock(settings) as still_held:
-        sent = artifacts.upload_artifact(
-            settings, "minified", path, moment=MONDAY, still_held=still_held
-        )
+    sent = artifacts.upload_artifact(settings, "minified", path, moment=MONDAY, still_held=held)
     assert sent is None
 
 
@@ -219,8 +218,7 @@ def test_rolling_back_makes_an_earlier_snapshot_the_latest(
             path = write_database(tmp_path / f"{kind}{day}", kind, packages=day + 1)
             send(nightly, kind, path, MONDAY + day * DAY)
 
-    with artifacts.run_lock(nightly) as still_held:
-        restored = artifacts.roll_back(nightly, "2026-11-23", still_held=still_held)
+    restored = artifacts.roll_back(nightly, "2026-11-23", still_held=held)
 
     assert {r.metadata["package-count"] for r in restored.objects.values()} == {"1"}
     artifacts.download_full(nightly, tmp_path / "now.duckdb")
@@ -239,11 +237,8 @@ def test_rolling_back_to_another_schema_version_changes_nothing(
         Body=b"x",
         Metadata={"schema-version": "0"},
     )
-    with (
-        artifacts.run_lock(nightly) as still_held,
-        pytest.raises(DataError, match=f"schema version 0, .* {SCHEMA_VERSION}"),
-    ):
-        artifacts.roll_back(nightly, "2026-01-01", still_held=still_held)
+    with pytest.raises(DataError, match=f"schema version 0, .* {SCHEMA_VERSION}"):
+        artifacts.roll_back(nightly, "2026-01-01", still_held=held)
     latest = s3.get_object(Bucket=nightly.artifacts_bucket or "", Key="nightly/latest/fdnix.duckdb")
     assert latest["Body"].read() == (tmp_path / "minified").read_bytes()
 
@@ -252,11 +247,8 @@ def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(
     nightly: Settings, tmp_path: Path
 ) -> None:
     send(nightly, "full", write_database(tmp_path / "full", "full"))
-    with (
-        artifacts.run_lock(nightly) as still_held,
-        pytest.raises(SettingsError, match="no snapshot '2020-01-01'; the newest: 2026-11-23"),
-    ):
-        artifacts.roll_back(nightly, "2020-01-01", still_held=still_held)
+    with pytest.raises(SettingsError, match="no snapshot '2020-01-01'; the newest: 2026-11-23"):
+        artifacts.roll_back(nightly, "2020-01-01", still_held=held)
 
 
 def test_rolling_back_needs_snapshots_and_an_alias(
@@ -266,12 +258,12 @@ def test_rolling_back_needs_snapshots_and_an_alias(
         artifacts.snapshots(upload_settings)
     with pytest.raises(SettingsError, match="ARTIFACT_LATEST_ALIAS=true"):
         artifacts.roll_back(
-            nightly.replace(artifact_latest_alias=False), "2026-11-23", still_held=lambda: None
+            nightly.replace(artifact_latest_alias=False), "2026-11-23", still_held=held
         )
 
 
 def test_runs_that_could_write_the_same_object_exclude_each_other(
-    upload_settings: Settings,
+    s3: S3Client, upload_settings: Settings
 ) -> None:
     minified_only = upload_settings.replace(duckdb_data_key=None)
     elsewhere = upload_settings.replace(
@@ -282,6 +274,7 @@ def test_runs_that_could_write_the_same_object_exclude_each_other(
             pytest.fail("two runs write one object")
         with artifacts.run_lock(elsewhere) as still_held:
             still_held()
+    assert keys_in(s3, upload_settings) == []
 
 
 def test_a_run_that_uploads_nothing_takes_no_lock_and_needs_no_aws(

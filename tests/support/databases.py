@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import fdnix
-from fdnix.database.connection import building, connect, schema_sql
+from fdnix.database.connection import connect, schema_sql
 from fdnix.database.meta import SCHEMA_VERSION, write_meta
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) -> Path:
     """Write a database of `packages` packages to `path`; `meta` is put over its `fdnix_meta`."""
-    with building(path) as part, connect(part) as connection:
+    path.write_bytes(_database(kind, packages, tuple(meta.items())))
+    return path
+
+
+@cache
+def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
+    with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
         connection.execute(schema_sql("full"))
         connection.execute(
             """
@@ -38,6 +43,6 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
             "package_count": packages,
             "nixpkgs_revision": REVISION,
         }
-        write_meta(connection, {**values, **meta})
+        write_meta(connection, {**values, **dict(meta)})
         connection.execute("CHECKPOINT")
-    return path
+        return (Path(directory) / "db").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from fdnix.aws import keys
@@ -68,11 +69,15 @@ def run_lock(settings: Settings) -> Iterator[Callable[[], None]]:
     places = sorted(
         {keys.alias_key(template) for kind in KINDS if (template := _template(settings, kind))}
     )
+    if not places:
+        yield _nothing_to_lose
+        return
+    s3 = _s3(settings)
     with ExitStack() as stack:
         checks = [
             stack.enter_context(
                 locked(
-                    _s3(settings),
+                    s3,
                     Location(_bucket(settings), f"{place}.lock"),
                     seconds=settings.artifact_lock_seconds,
                 )
@@ -114,7 +119,7 @@ def upload_artifact(
     template = _template(settings, kind)
     if template is None:
         return None
-    meta = _verified(path, kind)
+    meta = _verified(settings, path, kind)
     metadata = {name: _ascii(meta.get(key, _UNKNOWN)) for name, key in _METADATA.items()}
     s3 = _s3(settings)
     at = Location(
@@ -153,8 +158,7 @@ def download_full(settings: Settings, path: Path) -> None:
             f"there is no full database at {Location(_bucket(settings), keys.alias_key(template))}"
             "; run the metadata phase first, or correct DUCKDB_DATA_KEY"
         )
-    _refuse_other_schema(remote)
-    download(s3, remote, path, verify=lambda part: _verify_download(part, remote))
+    _download(s3, settings, remote, path)
     log.info("%s downloaded from %s", path, remote.at)
 
 
@@ -184,8 +188,7 @@ def download_previous(settings: Settings, path: Path) -> bool:
             SCHEMA_VERSION,
         )
         return False
-    _refuse_other_schema(remote)
-    download(s3, remote, path, verify=lambda part: _verify_download(part, remote))
+    _download(s3, settings, remote, path)
     log.info("the new database takes over what it can from %s", remote.at)
     return True
 
@@ -240,6 +243,10 @@ def roll_back(settings: Settings, name: str, *, still_held: Callable[[], None]) 
     return Snapshot(name, described)
 
 
+def _nothing_to_lose() -> None:
+    """The lock of a run that writes no artifact."""
+
+
 def _snapshot_kinds(settings: Settings) -> list[Kind]:
     kinds = [kind for kind in KINDS if keys.has_placeholders(_template(settings, kind) or "")]
     if not kinds:
@@ -291,15 +298,25 @@ def _schema_version(remote: RemoteObject) -> int:
     return int(version)
 
 
-def _verify_download(part: Path, remote: RemoteObject) -> None:
+def _download(s3: S3Client, settings: Settings, remote: RemoteObject, path: Path) -> None:
+    _refuse_other_schema(remote)
+    download(s3, remote, path, verify=partial(_verify_download, settings, remote))
+
+
+def _verify_download(settings: Settings, remote: RemoteObject, part: Path) -> None:
     try:
-        _verified(part, "full")
+        _verified(settings, part, "full")
     except DataError as error:
         raise DataError(f"{remote.at} cannot be used: {error}") from error
 
 
-def _verified(path: Path, kind: Kind) -> dict[str, str]:
-    with connect(path, read_only=True) as connection:
+def _verified(settings: Settings, path: Path, kind: Kind) -> dict[str, str]:
+    with connect(
+        path,
+        read_only=True,
+        extensions=("vss",),
+        extension_directory=settings.duckdb_extension_directory,
+    ) as connection:
         meta = read_meta(connection, path, kind=kind)
         verify_counts(connection, path)
     return meta

@@ -19,7 +19,7 @@ from fdnix.aws.transfer import Location, file_sha256, upload
 from fdnix.console import log
 from fdnix.database.connection import EXTENSIONS, connect, extension_file
 from fdnix.database.meta import read_meta
-from fdnix.errors import DataError, SettingsError
+from fdnix.errors import AwsError, DataError, SettingsError
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.literals import RuntimeType
     from mypy_boto3_lambda.type_defs import LayerVersionsListItemTypeDef
+    from mypy_boto3_s3 import S3Client
 
     from fdnix.settings import Settings
 
@@ -78,12 +79,17 @@ def publish_layer(
         AwsError: S3 or Lambda refuses or fails; the versions that were there still are.
         UnfinishedError: another run took the lock over.
     """
-    with connect(database, read_only=True) as connection:
+    with connect(
+        database,
+        read_only=True,
+        extensions=("vss",),
+        extension_directory=settings.duckdb_extension_directory,
+    ) as connection:
         meta = read_meta(connection, database, kind="minified")
     members = {_DATABASE: database, **layer_extensions(settings)}
     refuse_too_large(members)
     client = aws_client("lambda", settings.aws_region)
-    layer = settings.layer_arn or ""
+    layer = (settings.layer_arn or "").rpartition(":")[2]
     with TemporaryDirectory(dir=database.parent, prefix=".fdnix-layer-") as directory:
         file = Path(directory) / "layer.zip"
         write_zip(file, members)
@@ -93,6 +99,7 @@ def publish_layer(
         if not arn:
             still_held()
             arn = _publish(settings, client, layer, file, meta)
+    _refuse_other_account(arn, settings.layer_arn or "")
     log.info("layer version %s %s", arn, "published" if published else "already has these bytes")
     return Publication(arn, published, _remove_old(client, layer, settings.layer_keep_versions))
 
@@ -177,6 +184,15 @@ def _extension_file(name: str, settings: Settings) -> Path:
     return file
 
 
+def _refuse_other_account(arn: str, layer_arn: str) -> None:
+    """Calls name the layer alone, so they reach that of the credentials' account."""
+    if layer_arn.startswith("arn:") and not arn.startswith(f"{layer_arn}:"):
+        raise AwsError(
+            f"the layer version is {arn}, but LAYER_ARN names {layer_arn}: the credentials are of "
+            "another account; use credentials of the layer's account, or correct LAYER_ARN"
+        )
+
+
 def _versions(client: LambdaClient, layer: str) -> list[LayerVersionsListItemTypeDef]:
     """The layer's versions, newest first; none when there is no such layer yet."""
     with explained(f"list the versions of the layer {layer}"):
@@ -203,27 +219,36 @@ def _publish(
     s3 = aws_client("s3", settings.aws_region)
     key = f"{keys.alias_key(settings.duckdb_minified_key or '')}.layer.zip"
     at = Location(settings.artifacts_bucket or "", key)
-    upload(s3, file, at, content_type="application/zip", metadata={})
     architectures: list[Architecture] = ["x86_64", "arm64"]
     if settings.layer_architecture:
         architectures = [settings.layer_architecture]
     elif settings.layer_include_extensions:
         architectures = [_MACHINES[platform.machine().lower()]]
-    with explained(f"publish a version of the layer {layer}"):
-        version = client.publish_layer_version(
-            LayerName=layer,
-            Description=(
-                f"nixpkgs {meta.get('nixpkgs_revision', 'of unknown revision')}, "
-                f"{meta['package_count']} packages, fdnix {meta['fdnix_version']}"
-            )[:_LONGEST_DESCRIPTION],
-            Content={"S3Bucket": at.bucket, "S3Key": at.key},
-            CompatibleRuntimes=RUNTIMES,
-            CompatibleArchitectures=architectures,
-        )
-    # Lambda has its own copy now.
-    with explained(f"remove {at}"):
-        s3.delete_object(Bucket=at.bucket, Key=at.key)
+    try:
+        upload(s3, file, at, content_type="application/zip", metadata={})
+        with explained(f"publish a version of the layer {layer}"):
+            version = client.publish_layer_version(
+                LayerName=layer,
+                Description=(
+                    f"nixpkgs {meta.get('nixpkgs_revision', 'of unknown revision')}, "
+                    f"{meta['package_count']} packages, fdnix {meta['fdnix_version']}"
+                )[:_LONGEST_DESCRIPTION],
+                Content={"S3Bucket": at.bucket, "S3Key": at.key},
+                CompatibleRuntimes=RUNTIMES,
+                CompatibleArchitectures=architectures,
+            )
+    finally:
+        # Lambda has its own copy, or none at all.
+        _discard(s3, at)
     return version["LayerVersionArn"]
+
+
+def _discard(s3: S3Client, at: Location) -> None:
+    try:
+        with explained(f"remove {at}"):
+            s3.delete_object(Bucket=at.bucket, Key=at.key)
+    except AwsError as error:
+        log.warning("%s; the next publication overwrites it", error)
 
 
 def _remove_old(client: LambdaClient, layer: str, keep: int | None) -> tuple[str, ...]:

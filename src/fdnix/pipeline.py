@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import fdnix
+from fdnix.aws import artifacts
+from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
 from fdnix.database.connection import connect
 from fdnix.database.full import write_full
@@ -42,33 +46,68 @@ class MetadataReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did; None for the phases it was not asked for. `seconds` is by phase."""
+    """What a run did; None for what it was not asked for.
+
+    Attributes:
+        metadata: of the metadata phase.
+        embedding: of the embedding phase.
+        minified: of the minified phase.
+        artifacts: where in S3 each database was put, by kind.
+        layer: the Lambda layer version that holds the minified database.
+        seconds: by phase, transfers included.
+    """
 
     metadata: MetadataReport | None = None
     embedding: EmbedReport | None = None
     minified: MinifiedReport | None = None
+    artifacts: dict[artifacts.Kind, str] = field(default_factory=dict)
+    layer: Publication | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run(settings: Settings) -> RunReport:
     """Run the phases that `settings.phases` names, in order.
 
+    Where the settings name artifacts in S3, a phase begins with the full database from there if
+    it is not here, and ends with what it wrote in S3, all under a lock against a second run.
+
     Raises:
         FdnixError: a phase failed; what earlier phases wrote stands.
     """
+    if settings.publish_layer:
+        room = min(settings.minified_max_bytes, database_room(settings))
+        settings = settings.replace(minified_max_bytes=room)
+    began = datetime.now(UTC)
     seconds: dict[str, float] = {}
     reports: dict[str, object] = {}
-    phases: dict[str, Callable[[Settings], object]] = {
-        "metadata": run_metadata,
-        "embedding": run_embedding,
-        "minified": run_minified,
-    }
-    for phase in settings.phases:
-        started = time.perf_counter()
-        log.info("phase %s", phase)
-        reports[phase] = phases[phase](settings)
-        seconds[phase] = round(time.perf_counter() - started, 3)
-    return RunReport(seconds=seconds, **reports)  # type: ignore[arg-type]
+    uploaded: dict[artifacts.Kind, str] = {}
+    with artifacts.run_lock(settings) as still_held:
+
+        def store(kind: artifacts.Kind, path: Path) -> None:
+            at = artifacts.upload_artifact(
+                settings, kind, path, moment=began, still_held=still_held
+            )
+            if at is not None:
+                uploaded[kind] = str(at)
+
+        for phase in settings.phases:
+            started = time.perf_counter()
+            log.info("phase %s", phase)
+            if phase == "metadata":
+                reports[phase] = run_metadata(settings)
+                store("full", settings.output_path)
+            elif phase == "embedding":
+                store_full = partial(store, "full", settings.embedding_path)
+                reports[phase] = run_embedding(settings, store=store_full)
+            else:
+                reports[phase] = run_minified(settings)
+                store("minified", settings.output_minified_path)
+                if settings.publish_layer:
+                    reports["layer"] = publish_layer(
+                        settings, settings.output_minified_path, still_held=still_held
+                    )
+            seconds[phase] = round(time.perf_counter() - started, 3)
+    return RunReport(artifacts=uploaded, seconds=seconds, **reports)  # type: ignore[arg-type]
 
 
 def run_metadata(settings: Settings) -> MetadataReport:
@@ -81,6 +120,8 @@ def run_metadata(settings: Settings) -> MetadataReport:
         FdnixError: the source failed, or the catalogue was refused; the old database stands.
     """
     path = settings.output_path
+    if not path.is_file():
+        artifacts.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -142,13 +183,27 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     )
 
 
-def run_embedding(settings: Settings) -> EmbedReport:
+def run_embedding(settings: Settings, *, store: Callable[[], None] = lambda: None) -> EmbedReport:
     """Give every distinct text of the full database a vector, and index the vectors.
+
+    Args:
+        settings: which file, and which provider.
+        store: puts the finished file where it outlives this machine. Only then is the provider
+            told that the vectors are safe, since it may drop what they could be had from again.
 
     Raises:
         FdnixError: the provider failed or the file was refused; the old database stands.
     """
-    return embed_database(settings.embedding_path, _provider(settings), settings)
+    _fetch_full(settings)
+    provider = _provider(settings)
+
+    def confirm() -> None:
+        store()
+        provider.confirm()
+
+    report = embed_database(settings.embedding_path, replace(provider, confirm=confirm), settings)
+    store()
+    return report
 
 
 def run_minified(settings: Settings) -> MinifiedReport:
@@ -157,7 +212,14 @@ def run_minified(settings: Settings) -> MinifiedReport:
     Raises:
         FdnixError: the result is too large or does not verify; the old database stands.
     """
+    _fetch_full(settings)
     return write_minified(settings.embedding_path, settings.output_minified_path, settings)
+
+
+def _fetch_full(settings: Settings) -> None:
+    """Have the full database from S3 if it is not here and the settings say where it lies."""
+    if settings.duckdb_data_key and not settings.embedding_path.is_file():
+        artifacts.download_full(settings, settings.embedding_path)
 
 
 def _provider(settings: Settings) -> Provider:

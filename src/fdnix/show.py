@@ -89,6 +89,12 @@ def run_table(report: RunReport, settings: Settings) -> None:
             table.add_row(f"{name}, bytes", f"{path.stat().st_size:,}")
     if report.minified:
         table.add_row("HNSW recall@10, minified", _ratio(report.minified.recall))
+    for kind, url in report.artifacts.items():
+        table.add_row(f"{kind} database in S3", url)
+    if report.layer:
+        table.add_row(
+            "layer version" + ("" if report.layer.published else " (unchanged)"), report.layer.arn
+        )
     for phase, seconds in report.seconds.items():
         table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
     stdout.print(table)

@@ -196,13 +196,10 @@ def run_embedding(settings: Settings, *, store: Callable[[], None] = lambda: Non
     """
     _fetch_full(settings)
     provider = _provider(settings)
-
-    def confirm() -> None:
-        store()
-        provider.confirm()
-
-    report = embed_database(settings.embedding_path, replace(provider, confirm=confirm), settings)
+    unconfirmed = replace(provider, confirm=lambda: None)
+    report = embed_database(settings.embedding_path, unconfirmed, settings)
     store()
+    provider.confirm()
     return report
 
 
@@ -213,6 +210,8 @@ def run_minified(settings: Settings) -> MinifiedReport:
         FdnixError: the result is too large or does not verify; the old database stands.
     """
     _fetch_full(settings)
+    if not settings.output_minified_path.is_file():
+        artifacts.download_derived(settings, settings.embedding_path, settings.output_minified_path)
     return write_minified(settings.embedding_path, settings.output_minified_path, settings)
 
 

@@ -68,7 +68,7 @@ def run_table(report: RunReport, settings: Settings) -> None:
     """Print the summary of a run."""
     table = Table(show_header=False)
     table.add_column()
-    table.add_column(justify="right")
+    table.add_column(justify="right", overflow="fold")
     if metadata := report.metadata:
         table.add_row("source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
         table.add_row("nixpkgs revision", metadata.revision or "unknown")

@@ -61,6 +61,7 @@ def test_an_uploaded_database_tells_what_it_holds(
         "nixpkgs-revision": REVISION,
         "package-count": "5",
         "fdnix-version": fdnix.__version__,
+        "build-id": "b1",
         "sha256": file_sha256(path),
     }
 
@@ -158,6 +159,22 @@ def test_an_object_that_is_no_database_is_refused_and_not_kept(
     with pytest.raises(DataError, match=r"s3://.* cannot be used"):
         artifacts.download_full(upload_settings, tmp_path / "full.duckdb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_minified_database_comes_back_only_if_derived_from_the_full_one_here(
+    upload_settings: Settings, tmp_path: Path
+) -> None:
+    full = write_database(tmp_path / "full.duckdb", "full")
+    newer = write_database(tmp_path / "newer.duckdb", "full", build_id="b2")
+    minified = write_database(tmp_path / "fdnix.duckdb", "minified")
+    target = tmp_path / "target.duckdb"
+    assert not artifacts.download_derived(upload_settings, full, target)
+    send(upload_settings, "minified", minified)
+
+    assert not artifacts.download_derived(upload_settings, newer, target)
+    assert not target.exists()
+    assert artifacts.download_derived(upload_settings, full, target)
+    assert file_sha256(target) == file_sha256(minified)
 
 
 def test_each_run_leaves_a_snapshot_and_moves_the_alias(

@@ -42,6 +42,7 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
             "fdnix_version": fdnix.__version__,
             "package_count": packages,
             "nixpkgs_revision": REVISION,
+            "build_id" if kind == "full" else "source_build_id": "b1",
         }
         write_meta(connection, {**values, **dict(meta)})
         connection.execute("CHECKPOINT")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from fdnix.aws import keys
@@ -39,6 +38,10 @@ _METADATA = {
     "package-count": "package_count",
     "fdnix-version": "fdnix_version",
 }
+_BUILD = "build-id"
+_BUILD_KEYS: dict[Kind, str] = {"full": "build_id", "minified": "source_build_id"}
+"""The full database's build, which the minified one derived from it names too."""
+
 _UNKNOWN = "unknown"
 
 
@@ -121,19 +124,21 @@ def upload_artifact(
         return None
     meta = _verified(settings, path, kind)
     metadata = {name: _ascii(meta.get(key, _UNKNOWN)) for name, key in _METADATA.items()}
+    metadata[_BUILD] = _ascii(meta.get(_BUILD_KEYS[kind], _UNKNOWN))
     s3 = _s3(settings)
     at = Location(
         _bucket(settings),
         keys.snapshot_key(template, moment=moment, revision=metadata["nixpkgs-revision"]),
     )
     still_held()
-    sent = upload(s3, path, at, content_type=CONTENT_TYPE, metadata=metadata)
-    log.info("%s %s", at, "uploaded" if sent else "already holds this database")
+    remote = upload(s3, path, at, content_type=CONTENT_TYPE, metadata=metadata)
     alias = Location(at.bucket, keys.alias_key(template))
     if settings.artifact_latest_alias and alias != at:
-        still_held()
-        copy(s3, at, alias)
-        log.info("%s is now %s", alias, at)
+        standing = head(s3, alias)
+        if standing is None or standing.metadata != remote.metadata:
+            still_held()
+            copy(s3, at, alias)
+            log.info("%s is now %s", alias, at)
     return at
 
 
@@ -158,8 +163,7 @@ def download_full(settings: Settings, path: Path) -> None:
             f"there is no full database at {Location(_bucket(settings), keys.alias_key(template))}"
             "; run the metadata phase first, or correct DUCKDB_DATA_KEY"
         )
-    _download(s3, settings, remote, path)
-    log.info("%s downloaded from %s", path, remote.at)
+    _download(s3, settings, remote, path, "full")
 
 
 def download_previous(settings: Settings, path: Path) -> bool:
@@ -188,8 +192,28 @@ def download_previous(settings: Settings, path: Path) -> bool:
             SCHEMA_VERSION,
         )
         return False
-    _download(s3, settings, remote, path)
-    log.info("the new database takes over what it can from %s", remote.at)
+    _download(s3, settings, remote, path, "full")
+    return True
+
+
+def download_derived(settings: Settings, full: Path, path: Path) -> bool:
+    """Whether the latest minified database from S3 now lies at `path`; it comes only if of use.
+
+    It is of use when it was derived from the very full database at `full`: then a run over an
+    unchanged catalogue builds, uploads and publishes nothing.
+
+    Raises:
+        DataError: `full` is no full database, or what came does not verify.
+        AwsError: S3 refuses or fails.
+    """
+    if _template(settings, "minified") is None:
+        return False
+    build = _verified(settings, full, "full").get(_BUILD_KEYS["full"])
+    s3 = _s3(settings)
+    remote = _current(s3, settings, "minified")
+    if remote is None or remote.metadata.get(_BUILD) != build:
+        return False
+    _download(s3, settings, remote, path, "minified")
     return True
 
 
@@ -298,16 +322,19 @@ def _schema_version(remote: RemoteObject) -> int:
     return int(version)
 
 
-def _download(s3: S3Client, settings: Settings, remote: RemoteObject, path: Path) -> None:
+def _download(
+    s3: S3Client, settings: Settings, remote: RemoteObject, path: Path, kind: Kind
+) -> None:
     _refuse_other_schema(remote)
-    download(s3, remote, path, verify=partial(_verify_download, settings, remote))
 
+    def verify(part: Path) -> None:
+        try:
+            _verified(settings, part, kind)
+        except DataError as error:
+            raise DataError(f"{remote.at} cannot be used: {error}") from error
 
-def _verify_download(settings: Settings, remote: RemoteObject, part: Path) -> None:
-    try:
-        _verified(settings, part, "full")
-    except DataError as error:
-        raise DataError(f"{remote.at} cannot be used: {error}") from error
+    download(s3, remote, path, verify=verify)
+    log.info("%s downloaded from %s", path, remote.at)
 
 
 def _verified(settings: Settings, path: Path, kind: Kind) -> dict[str, str]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fdnix.aws.session import error_code, explained
-from fdnix.console import progress
+from fdnix.console import log, progress
 from fdnix.database.connection import building
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -68,8 +68,8 @@ def head(s3: S3Client, at: Location) -> RemoteObject | None:
 
 def upload(
     s3: S3Client, path: Path, at: Location, *, content_type: str, metadata: Mapping[str, str]
-) -> bool:
-    """Whether the file had to be sent: False when the object already holds the same bytes.
+) -> RemoteObject:
+    """The object that now holds the file; when it did already, nothing is sent.
 
     A large file goes in parts, several at once; the object appears when all have arrived, and an
     upload that fails leaves the object that was there before.
@@ -80,12 +80,10 @@ def upload(
     metadata = {**metadata, SHA256: file_sha256(path)}
     there = head(s3, at)
     if there and there.metadata == metadata:
-        return False
-    with (
-        progress(f"upload {at}", path.stat().st_size) as advance,
-        explained(f"write {at}"),
-        _transfer_errors(at),
-    ):
+        log.info("%s holds %s already", at, path.name)
+        return there
+    size = path.stat().st_size
+    with progress(f"upload {at}", size) as advance, explained(f"write {at}"), _transfer_errors(at):
         s3.upload_file(
             str(path),
             at.bucket,
@@ -97,7 +95,8 @@ def upload(
             },
             Callback=advance,
         )
-    return True
+    log.info("%s uploaded to %s", path.name, at)
+    return RemoteObject(at, size, datetime.now(UTC), metadata)
 
 
 def download(

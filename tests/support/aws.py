@@ -6,32 +6,33 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from fdnix.aws.session import aws_client
+from fdnix.settings import Settings
+from support.bedrock_server import ACCOUNT, REGION, BedrockServer
+from support.moto_server import MotoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3 import S3Client
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/fdnix-bedrock-batch"
 
 
 @pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """The URL of a moto server on a free loopback port."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+def moto_server() -> Iterator[MotoServer]:
+    """A moto server on a free loopback port."""
+    server = MotoServer()
     server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    yield server
     server.stop()
 
 
 @pytest.fixture
-def aws_endpoint(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def aws_endpoint(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """The moto server's URL, with the environment set so that boto3 knows no other AWS."""
+    moto_url = moto_server.url
     for name, value in {
         "AWS_ENDPOINT_URL": moto_url,
         "AWS_ENDPOINT_URL_S3": moto_url,
@@ -59,3 +60,27 @@ def bucket(s3: S3Client) -> str:
     name = f"fdnix-test-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def bedrock(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BedrockServer]:
+    """A Bedrock that nobody has asked for anything yet, and that boto3 is led to."""
+    server = BedrockServer(aws_endpoint)
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", server.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
+    yield server
+    server.faults.hold = False
+    server.stop()
+
+
+@pytest.fixture
+def batch_settings(bucket: str) -> Settings:
+    """Settings of batch inference over `bucket`, with a poll interval for the impatient."""
+    return Settings(
+        aws_region=REGION,
+        artifacts_bucket=bucket,
+        bedrock_role_arn=ROLE,
+        bedrock_poll_interval=0.02,
+        bedrock_max_wait_time=30,
+    )

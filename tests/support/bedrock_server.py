@@ -13,7 +13,7 @@ so that they mean something.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import random
 import re
@@ -33,10 +33,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import boto3
 import botocore.session
 import numpy as np
-import wordllama
+import wordllama  # type: ignore[import-untyped]
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
 from botocore.validate import ParamValidator
@@ -127,7 +127,9 @@ def duplicated(lines: Lines) -> Lines:
 
 def corrupted_every(n: int) -> Callable[[Lines], Lines]:
     """Cuts every n-th line in half."""
-    return lambda lines: [line if i % n else line[: len(line) // 2] for i, line in enumerate(lines)]
+    return lambda lines: [
+        line if i % n else line[: len(line) // 2] + b"\n" for i, line in enumerate(lines)
+    ]
 
 
 @dataclass
@@ -136,13 +138,13 @@ class Job:
 
     arn: str
     request: dict[str, Any]
-    submitted: datetime.datetime
+    submitted: dt.datetime
     outcome: Outcome
     statuses: deque[str] = field(
         default_factory=lambda: deque(["Submitted", "Validating", "Scheduled"])
     )
     end: str | None = None
-    ended: datetime.datetime | None = None
+    ended: dt.datetime | None = None
     message: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -189,18 +191,8 @@ class BedrockServer:
         """Called with the operation's name before and after it is done, before the answer."""
         self._tokens: dict[str, Job] = {}
         self._lock = threading.RLock()
-        self._services = {
-            name: botocore.session.get_session().get_service_model(name)
-            for name in ("bedrock", "bedrock-runtime")
-        }
-        self._s3: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=s3_url,
-            region_name=REGION,
-            aws_access_key_id=EMULATOR_KEY,
-            aws_secret_access_key=EMULATOR_KEY,
-            config=Config(retries={"mode": "standard", "max_attempts": 5}),
-        )
+        self._services = [_service("bedrock"), _service("bedrock-runtime")]
+        self._s3 = _s3(s3_url)
         self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -256,7 +248,7 @@ class BedrockServer:
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[OperationModel, dict[str, Any]]:
         url = urlsplit(target)
-        for service in self._services.values():
+        for service in self._services:
             for name in service.operation_names:
                 operation = service.operation_model(name)
                 pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(_path(operation)))
@@ -290,10 +282,7 @@ class BedrockServer:
             raise Refusal("ConflictException", "The job name is already in use")
         if len(self.active()) >= self.faults.quota:
             raise Refusal("ServiceQuotaExceededException", "Too many batch jobs in progress")
-        arn = (
-            f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/"
-            f"{uuid.uuid4().hex[:12]}"
-        )
+        arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/{uuid.uuid4().hex[:12]}"
         outcome = self.faults.outcomes.popleft() if self.faults.outcomes else Outcome()
         job = Job(arn, request, _now(), outcome)
         self.jobs[arn] = self._tokens[token] = job
@@ -316,7 +305,9 @@ class BedrockServer:
             and request.get("submitTimeAfter", job.submitted) <= job.submitted
             and request.get("submitTimeBefore", job.submitted) >= job.submitted
         ]
-        chosen.sort(key=lambda job: job["submitTime"], reverse=request.get("sortOrder") != "Ascending")
+        chosen.sort(
+            key=lambda job: job["submitTime"], reverse=request.get("sortOrder") != "Ascending"
+        )
         start = int(request.get("nextToken", 0))
         size = request.get("maxResults", 100)
         page: dict[str, Any] = {"invocationJobSummaries": chosen[start : start + size]}
@@ -362,7 +353,10 @@ class BedrockServer:
         self.seconds += time.perf_counter() - started
         self.asked[body["inputText"]] += 1
         self.charged[body["inputText"]] += 1
-        return {"contentType": "application/json", "body": _json(self._output(vector.tolist(), body))}
+        return {
+            "contentType": "application/json",
+            "body": _json(self._output(vector.tolist(), body)),
+        }
 
     def _job(self, identifier: str) -> Job:
         for arn, job in self.jobs.items():
@@ -435,7 +429,10 @@ class BedrockServer:
                 return f"Record {total}: the recordId is not alphanumeric or not unique", total
             seen.add(name)
         if total < self.faults.minimum:
-            return f"The batch has {total} records; the required minimum is {self.faults.minimum}", total
+            return (
+                f"The batch has {total} records; the required minimum is {self.faults.minimum}",
+                total,
+            )
         if total > MAX_RECORDS:
             return f"The batch has {total} records; the maximum is {MAX_RECORDS}", total
         return "", total
@@ -498,6 +495,23 @@ class BedrockServer:
             if "error" not in charged:
                 with self._lock:
                     self.charged[charged["modelInput"]["inputText"]] += 1
+
+
+@cache
+def _service(name: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(name)
+
+
+@cache
+def _s3(url: str) -> S3Client:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=EMULATOR_KEY,
+        aws_secret_access_key=EMULATOR_KEY,
+        config=Config(retries={"mode": "standard", "max_attempts": 5}),
+    )
 
 
 def _complaint(body: dict[str, Any], bad: str | None) -> str:
@@ -581,21 +595,15 @@ def _serialise(
     operation: OperationModel, result: dict[str, Any]
 ) -> tuple[int, dict[str, str], bytes]:
     shape = operation.output_shape
-    headers = {"Content-Type": "application/json"}
-    payload = shape.serialization.get("payload") if shape else None
+    assert shape is not None
+    payload = shape.serialization.get("payload")
     body = result[payload] if payload else _json(result)
-    answer = int(operation.http.get("responseCode", 200)), headers, body
+    headers = {"Content-Type": "application/json"}
+    status = int(operation.http.get("responseCode", 200))
     parser = create_parser(operation.service_model.metadata["protocol"])
-    parsed = parser.parse(
-        {"status_code": answer[0], "headers": {**headers}, "body": _Body(body) if payload else body},
-        shape,
-    )
-    assert shape is None or parsed.keys() >= set(shape.required_members)
-    return answer
-
-
-class _Body(bytes):
-    """A body that botocore may also read as a stream."""
+    parsed = parser.parse({"status_code": status, "headers": headers, "body": body}, shape)
+    assert parsed.keys() >= result.keys(), "botocore does not read what was answered"
+    return status, headers, body
 
 
 def _handler(server: BedrockServer) -> type[BaseHTTPRequestHandler]:
@@ -607,8 +615,9 @@ def _handler(server: BedrockServer) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
             headers = {key.lower(): value for key, value in self.headers.items()}
+            answered: dict[str, str] = {}
             if self.path == "/_statistics":
-                status, answered, content = 200, {}, _json(server.statistics())
+                status, content = 200, _json(server.statistics())
             else:
                 status, answered, content = server.answer(self.command, self.path, headers, body)
             self.send_response(status)
@@ -630,12 +639,12 @@ def _json(value: object) -> bytes:
     return json.dumps(value, default=_isoformat).encode()
 
 
-def _isoformat(value: datetime.datetime) -> str:
+def _isoformat(value: dt.datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _path(operation: OperationModel) -> str:

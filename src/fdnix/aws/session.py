@@ -8,6 +8,7 @@ overridden with the standard `AWS_ENDPOINT_URL*` variables.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fdnix.errors import AwsError, SettingsError
@@ -15,6 +16,7 @@ from fdnix.errors import AwsError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.loaders import Loader
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_lambda import LambdaClient
@@ -72,6 +74,7 @@ def aws_client(service: Any, region: str | None) -> Any:
         raise SettingsError("AWS_REGION is not set; set it to the region of your bucket")
     try:
         import boto3  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError("AWS needs boto3; install it: pip install 'fdnix[aws]'") from error
@@ -81,9 +84,20 @@ def aws_client(service: Any, region: str | None) -> Any:
         read_timeout=READ_TIMEOUT,
         max_pool_connections=MAX_CONNECTIONS,
     )
-    # A session of its own, since boto3's default session is not thread-safe.
+    # A session of its own, since boto3's default session is not thread-safe; but one loader for
+    # all, since it parses megabytes of service models.
+    core = botocore.session.Session()
+    core.register_component("data_loader", _loader())
     with explained(f"set up the {service} client"):
-        return boto3.session.Session(region_name=region).client(service, config=config)
+        session = boto3.session.Session(botocore_session=core, region_name=region)
+        return session.client(service, config=config)
+
+
+@cache
+def _loader() -> Loader:
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    return create_loader()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from fdnix.aws.batch_output import Vectors
 from fdnix.aws.bedrock_batch import BatchRun
 from fdnix.errors import AwsError, FdnixError, SettingsError, UnfinishedError
+from support.batch_texts import Pending, keys, texts
 from support.bedrock_server import (
     Outcome,
     corrupted_every,
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 
     from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
-
-Pending = list[tuple[str, str]]
-
-
-def texts(count: int, start: int = 0) -> Pending:
-    """Distinct texts with the hashes of their bytes, in the order that a run takes them."""
-    words = ["viewer", "compiler", "font", "shell", "database", "library", "game"]
-    made = [
-        f"package {n}: a {words[n % 7]} for {words[n % 5]}s" for n in range(start, start + count)
-    ]
-    return sorted((hashlib.blake2b(t.encode(), digest_size=16).hexdigest(), t) for t in made)
 
 
 class Stored:
@@ -67,10 +56,6 @@ class Stored:
         right = dict(zip([h for h, _ in pending], embed([t for _, t in pending], 256), strict=True))
         for name, vector in self.vectors.items():
             np.testing.assert_allclose(vector, right[name], atol=1e-6)
-
-
-def keys(s3: S3Client, bucket: str) -> list[str]:
-    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
 def test_every_text_gets_its_vector_and_is_paid_for_once(

@@ -4,38 +4,69 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from support.batch_client import start, stored
 
-from aws.test_bedrock_batch import Pending, keys, texts
 from fdnix.embedding.bedrock import WORKERS
+from support.batch_client import start, stored
+from support.batch_texts import Pending, keys, texts
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
+
+    from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
     from support.moto_server import MotoServer
 
-    from fdnix.settings import Settings
+POLLS = 3
+"""Only so many requests for a job's status are points to be killed at; there are ever more."""
+
+
+@dataclass
+class Cloud:
+    """The servers, and what a run is told about them."""
+
+    bedrock: BedrockServer
+    moto: MotoServer
+    s3: S3Client
+    settings: Settings
+
+    def assert_paid_once_and_tidy(self) -> None:
+        assert set(self.bedrock.charged.values()) == {1}
+        assert keys(self.s3, str(self.settings.artifacts_bucket)) == []
+
+    def finish(self, pending: Pending, store: Path) -> None:
+        """Run to the end, which must be a good one."""
+        process = start(self.settings, pending, store)
+        process.join()
+        assert process.exitcode == 0
+        assert stored(store).keys() == {name for name, _ in pending}
+
+
+@pytest.fixture
+def cloud(
+    bedrock: BedrockServer, moto_server: MotoServer, s3: S3Client, batch_settings: Settings
+) -> Cloud:
+    return Cloud(bedrock, moto_server, s3, batch_settings.replace(bedrock_batch_size=120))
 
 
 class Killer:
     """Kills a process after the n-th matching request that a server got from it, unanswered."""
 
-    def __init__(
-        self, bedrock: BedrockServer, moto: MotoServer, at: int, *, matching: str = ""
-    ) -> None:
+    def __init__(self, cloud: Cloud, at: int, *, matching: str = "") -> None:
         self._at = at
         self._matching = matching
+        self._polls = POLLS
         self._process: ForkServerProcess | None = None
         self._lock = threading.Lock()
         self.request = ""
         """The request that was the last one."""
-        bedrock.after = moto.after = self._note
+        cloud.bedrock.after = cloud.moto.after = self._note
 
     def watch(self, process: ForkServerProcess) -> int | None:
         """The exit code of `process`, killed or not."""
@@ -46,87 +77,49 @@ class Killer:
 
     def _note(self, request: str) -> None:
         with self._lock:
-            if self._matching not in request:
-                return
-            self._at -= 1
-            if self._at == 0 and self._process:
-                self.request = request
-                self._process.kill()
-
-
-@pytest.fixture
-def settings(batch_settings: Settings) -> Settings:
-    """Settings that make two jobs of 240 texts."""
-    return batch_settings.replace(bedrock_batch_size=120)
-
-
-def finish(settings: Settings, pending: Pending, store: Path) -> None:
-    process = start(settings, pending, store)
-    process.join()
-    assert process.exitcode == 0
-    assert stored(store).keys() == {name for name, _ in pending}
+            if request == "GetModelInvocationJob":
+                self._polls -= 1
+                if self._polls < 0:
+                    return
+            if self._matching in request:
+                self._at -= 1
+                if self._at == 0 and self._process:
+                    self.request = request
+                    self._process.kill()
 
 
 @pytest.mark.parametrize("stage", ["collecting", "before write", "before confirm"])
-def test_killed_while_it_collects_or_stores(
-    bedrock: BedrockServer,
-    settings: Settings,
-    s3: S3Client,
-    bucket: str,
-    tmp_path: Path,
-    stage: str,
-) -> None:
+def test_killed_while_it_collects_or_stores(cloud: Cloud, tmp_path: Path, stage: str) -> None:
     # Two jobs, and 30 texts on demand.
     pending = texts(270)
-    killed = start(settings, pending, tmp_path / "store", stage)
+    killed = start(cloud.settings, pending, tmp_path / "store", stage)
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
-    finish(settings, pending, tmp_path / "store")
-    assert set(bedrock.charged.values()) == {1}
-    assert keys(s3, bucket) == []
+    cloud.finish(pending, tmp_path / "store")
+    cloud.assert_paid_once_and_tidy()
 
 
-def test_killed_after_each_of_its_requests(
-    bedrock: BedrockServer,
-    moto_server: MotoServer,
-    settings: Settings,
-    s3: S3Client,
-    bucket: str,
-    tmp_path: Path,
-) -> None:
+def test_killed_after_each_of_its_requests(cloud: Cloud, tmp_path: Path) -> None:
     killed_at: list[str] = []
-    for at in range(1, 100):
-        pending = texts(240, start=1000 * at)
-        store = tmp_path / str(at)
-        killer = Killer(bedrock, moto_server, at)
-        ended = killer.watch(start(settings, pending, store))
-        finish(settings, pending, store)
-        assert set(bedrock.charged.values()) == {1}, f"paid twice when killed at {killed_at}"
-        assert keys(s3, bucket) == [], f"left behind when killed at {killed_at}"
-        if ended == 0:
-            break
+    ended: int | None = -signal.SIGKILL
+    while ended != 0:
+        at = len(killed_at) + 1
+        pending = texts(120, start=1000 * at)
+        killer = Killer(cloud, at)
+        ended = killer.watch(start(cloud.settings, pending, tmp_path / str(at)))
+        cloud.finish(pending, tmp_path / str(at))
+        cloud.assert_paid_once_and_tidy()
         killed_at.append(killer.request)
-    else:
-        pytest.fail("the run did not end")
-    assert sum("CreateModelInvocationJob" in request for request in killed_at) == 2
-    assert sum("input.jsonl" in request for request in killed_at) >= 2
-    assert any("GetModelInvocationJob" in request for request in killed_at)
-    assert any("input.jsonl.out" in request for request in killed_at)
+    for stage in ("state.json", "input.jsonl", "CreateModel", "GetModel", "input.jsonl.out"):
+        assert any(stage in request for request in killed_at), stage
 
 
 @pytest.mark.parametrize("at", [1, 20])
-def test_killed_on_demand_only_calls_whose_answer_was_under_way_are_paid_again(
-    bedrock: BedrockServer,
-    moto_server: MotoServer,
-    settings: Settings,
-    s3: S3Client,
-    bucket: str,
-    tmp_path: Path,
-    at: int,
+def test_killed_on_demand_only_answers_under_way_are_paid_again(
+    cloud: Cloud, tmp_path: Path, at: int
 ) -> None:
     pending = texts(60)
-    killer = Killer(bedrock, moto_server, at, matching="InvokeModel")
-    assert killer.watch(start(settings, pending, tmp_path / "store")) == -signal.SIGKILL
-    finish(settings, pending, tmp_path / "store")
-    assert sum(bedrock.charged.values()) <= 60 + WORKERS
-    assert keys(s3, bucket) == []
+    killer = Killer(cloud, at, matching="InvokeModel")
+    assert killer.watch(start(cloud.settings, pending, tmp_path / "store")) == -signal.SIGKILL
+    cloud.finish(pending, tmp_path / "store")
+    assert sum(cloud.bedrock.charged.values()) <= 60 + WORKERS

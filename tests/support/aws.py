@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix.aws.session import aws_client
-from fdnix.settings import Settings
+from fdnix.settings import Settings, load_settings
 from support.bedrock_server import ACCOUNT, REGION, BedrockServer
 from support.moto_server import MotoServer
 
@@ -77,10 +77,11 @@ def bedrock(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bedr
 @pytest.fixture
 def batch_settings(bucket: str) -> Settings:
     """Settings of batch inference over `bucket`, with a poll interval for the impatient."""
-    return Settings(
+    return load_settings(
+        {},
         aws_region=REGION,
         artifacts_bucket=bucket,
         bedrock_role_arn=ROLE,
-        bedrock_poll_interval=0.02,
+        bedrock_poll_interval=0.05,
         bedrock_max_wait_time=30,
     )

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 from multiprocessing import get_context
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a forked process unpickles it
 from typing import TYPE_CHECKING
 
 from fdnix.aws.batch_output import Vectors
@@ -43,7 +43,7 @@ def start(
 
 def stored(store: Path) -> dict[str, list[float]]:
     """What the store holds: content hash to vector."""
-    return json.loads(store.read_text()) if store.exists() else {}  # type: ignore[no-any-return]
+    return json.loads(store.read_text()) if store.exists() else {}
 
 
 def _run(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.aws import artifacts
+from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
 from fdnix.database.connection import connect
@@ -19,7 +20,7 @@ from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
 from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError, SettingsError
+from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
 from fdnix.nixpkgs.source import fetch
@@ -224,7 +225,7 @@ def _fetch_full(settings: Settings) -> None:
 def _provider(settings: Settings) -> Provider:
     if settings.provider == "local":
         return at_once(local.LocalEmbedder())
-    raise SettingsError("EMBEDDING_PROVIDER: bedrock is not available in this version; use local")
+    return bedrock_provider(settings)
 
 
 def _content_hash(package: Package) -> str:

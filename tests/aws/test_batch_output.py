@@ -40,7 +40,7 @@ def good(record: str) -> bytes:
 def test_a_record_without_a_vector_has_a_reason(row: bytes, reason: str) -> None:
     reading = Reading({"a", "b"})
     parts = list(read_output([good("b"), row], reading, 4))
-    assert [part.hashes for part in parts] == [["b"]]
+    assert [part.content_hashes for part in parts] == [["b"]]
     assert reason in reading.failures("missing")["a"]
 
 
@@ -53,7 +53,7 @@ def test_vectors_are_made_unit_length() -> None:
 def test_a_good_line_wins_over_a_bad_one_of_the_same_record() -> None:
     for rows in ([line("a"), good("a")], [good("a"), line("a")]):
         reading = Reading({"a"})
-        assert [part.hashes for part in read_output(rows, reading, 4)] == [["a"]]
+        assert [part.content_hashes for part in read_output(rows, reading, 4)] == [["a"]]
         assert reading.failures("missing") == {}
 
 
@@ -74,6 +74,6 @@ def test_rubbish_never_costs_a_good_line_nor_raises(rubbish: list[bytes], random
     rows = [*rubbish, good("a"), good("b")]
     random.shuffle(rows)  # type: ignore[attr-defined]
     reading = Reading({"a", "b", "c"})
-    found = {name for part in read_output(rows, reading, 4) for name in part.hashes}
+    found = {name for part in read_output(rows, reading, 4) for name in part.content_hashes}
     assert found == {"a", "b"}
     assert reading.failures("missing") == {"c": "missing"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from fdnix.aws.batch_output import Vectors
 from fdnix.aws.bedrock_batch import BatchRun
+from fdnix.embedding.store import Text, Vectors
 from fdnix.errors import AwsError, FdnixError, SettingsError, UnfinishedError
 from support.batch_texts import Pending, keys, texts
 from support.bedrock_server import (
@@ -38,18 +38,20 @@ class Stored:
     def run(self, settings: Settings, pending: Pending) -> FdnixError | None:
         """Embed what is not stored, store it, confirm it; the error that the run ended with."""
         run = BatchRun(settings)
-        error = None
         try:
-            for part in run.vectors(item for item in pending if item[0] not in self.vectors):
+            for part in run.vectors(Text(*item) for item in pending if item[0] not in self.vectors):
                 if isinstance(part, Vectors):
-                    assert not self.vectors.keys() & set(part.hashes), "yielded twice"
-                    self.vectors |= zip(part.hashes, part.vectors, strict=True)
+                    assert not self.vectors.keys() & set(part.content_hashes), "yielded twice"
+                    self.vectors |= zip(part.content_hashes, part.vectors, strict=True)
                 else:
-                    self.failures |= part.reasons
-        except FdnixError as raised:
-            error = raised
-        run.confirm()
-        return error
+                    self.failures[part.content_hash] = part.reason
+        except FdnixError as error:
+            return error
+        try:
+            run.confirm()
+        except FdnixError as error:
+            return error
+        return None
 
     def assert_right(self, pending: Pending) -> None:
         """Every stored vector is the one of its text."""

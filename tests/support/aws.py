@@ -9,7 +9,8 @@ import pytest
 
 from fdnix.aws.session import aws_client
 from fdnix.settings import Settings, load_settings
-from support.bedrock_server import ACCOUNT, REGION, BedrockServer
+from support import bedrock_server
+from support.bedrock_server import BedrockServer
 from support.moto_server import MotoServer
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+REGION = bedrock_server.REGION
+ACCOUNT = bedrock_server.ACCOUNT
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/fdnix-bedrock-batch"
 
 

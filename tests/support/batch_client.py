@@ -13,9 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path  # noqa: TC003 - a forked process unpickles it
 from typing import TYPE_CHECKING
 
-from fdnix.aws.batch_output import Vectors
 from fdnix.aws.bedrock_batch import BatchRun
-from fdnix.errors import FdnixError
+from fdnix.embedding.store import Text, Vectors
 from fdnix.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,21 +56,16 @@ def _run(
     os.environ.update(environ)
     had = stored(store)
     run = BatchRun(Settings.model_validate(settings))
-    code = 0
-    try:
-        for part in run.vectors(item for item in pending if item[0] not in had):
-            if isinstance(part, Vectors):
-                had |= zip(part.hashes, part.vectors.tolist(), strict=True)
-            _die_at("collecting", stage)
-    except FdnixError as error:
-        code = error.exit_code
+    for part in run.vectors(Text(*item) for item in pending if item[0] not in had):
+        if isinstance(part, Vectors):
+            had |= zip(part.content_hashes, part.vectors.tolist(), strict=True)
+        _die_at("collecting", stage)
     _die_at("before write", stage)
     beside = store.with_suffix(".new")
     beside.write_text(json.dumps(had))
     beside.rename(store)
     _die_at("before confirm", stage)
     run.confirm()
-    raise SystemExit(code)
 
 
 def _die_at(here: str, stage: str) -> None:

@@ -26,14 +26,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import boto3
 import botocore.session
 import numpy as np
-import wordllama  # type: ignore[import-untyped]
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
@@ -41,10 +39,13 @@ from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
 from botocore.validate import ParamValidator
 
+from fdnix.embedding.local import LocalEmbedder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_s3 import S3Client
+    from numpy.typing import NDArray
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -156,20 +157,13 @@ class Job:
         return self.end or "InProgress"
 
 
-@cache
-def _model() -> Any:
-    # The package carries its tokenizer where its loader looks in a cache directory.
-    here = Path(wordllama.__file__).parent
-    return wordllama.WordLlama.load(cache_dir=here, disable_download=True)
-
-
-def embed(texts: list[str], dimensions: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def embed(texts: list[str], dimensions: int) -> NDArray[np.float64]:
     """Unit vectors of the local 256-dimension model, repeated up to `dimensions`."""
-    vectors = np.tile(_model().embed(texts).astype(np.float64), (1, dimensions // 256))
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors[norms[:, 0] == 0, 0] = 1
-    norms[norms == 0] = 1
-    return np.asarray(np.round(vectors / norms, 7))
+    vectors = LocalEmbedder().embed(texts).astype(np.float64)
+    vectors[~vectors.any(axis=1), 0] = 1
+    repeats = dimensions // vectors.shape[1]
+    rounded: NDArray[np.float64] = np.round(np.tile(vectors, (1, repeats)) / np.sqrt(repeats), 7)
+    return rounded
 
 
 class BedrockServer:

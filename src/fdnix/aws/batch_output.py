@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from fdnix.embedding import titan
+from fdnix.embedding.store import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -38,14 +39,6 @@ class _Manifest(msgspec.Struct, frozen=True, rename="camel"):
     total_record_count: int
     success_record_count: int
     error_record_count: int = 0
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Unit vectors by content hash: `vectors[i]`, shape (n, dimensions), is that of `hashes[i]`."""
-
-    hashes: list[str]
-    vectors: NDArray[np.float32]
 
 
 @dataclass

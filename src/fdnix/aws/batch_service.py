@@ -47,6 +47,11 @@ class JobStatus:
     submitted_at: dt.datetime
     processed: int | None = None
 
+    def __str__(self) -> str:
+        """The status, with how far the job is and what Bedrock says about it."""
+        done = "" if self.processed is None else f", {self.processed:,} done"
+        return f"{self.status}{done}{': ' if self.message else ''}{self.message}"
+
     @property
     def ended(self) -> bool:
         """Whether the job will not change any more."""

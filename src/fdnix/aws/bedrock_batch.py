@@ -24,7 +24,7 @@ import numpy as np
 from fdnix.aws import batch_service
 from fdnix.aws.batch_estimate import MINIMUM_RECORDS, of_counts
 from fdnix.aws.batch_files import BatchFiles, JobState
-from fdnix.aws.batch_output import CHUNK, Reading, Vectors, read_output
+from fdnix.aws.batch_output import CHUNK, Reading, read_output
 from fdnix.aws.batch_service import (
     JobConflictError,
     JobRefusedError,
@@ -35,11 +35,13 @@ from fdnix.aws.batch_service import (
 from fdnix.aws.session import aws_client
 from fdnix.embedding import titan
 from fdnix.embedding.bedrock import invoke_each, read_answer
+from fdnix.embedding.store import Failure, Provider, Vectors
 from fdnix.errors import AwsError, SettingsError, UnfinishedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator
 
+    from fdnix.embedding.store import Text
     from fdnix.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,13 +52,7 @@ are left for the next run's batch."""
 
 _MAX_ATTEMPTS = 100
 _JITTER = 0.1
-
-
-@dataclass(frozen=True)
-class Failures:
-    """Records for which there is no vector: content hash to reason."""
-
-    reasons: dict[str, str]
+_UNFINISHED = "Bedrock did not finish; what it did is stored, and the rest is for the next run:"
 
 
 class _Record(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,7 +70,7 @@ class _Job:
     """The input, until it is uploaded."""
     adopted: bool = False
     seen: str = ""
-    """The status that was logged last."""
+    """What was logged of it last."""
 
 
 @dataclass
@@ -89,6 +85,22 @@ class _Plan:
     """Pending hashes whose vectors are to come from adopted jobs."""
     texts: int = 0
     tokens: int = 0
+
+
+def bedrock_provider(settings: Settings) -> Provider:
+    """The provider that embeds with Bedrock batch inference.
+
+    Raises:
+        SettingsError: when AWS_REGION, BEDROCK_ROLE_ARN or a bucket is not set.
+    """
+    run = BatchRun(settings)
+    return Provider(
+        "bedrock",
+        settings.bedrock_model_id,
+        settings.bedrock_output_dimensions,
+        lambda texts, _total: run.vectors(texts),
+        run.confirm,
+    )
 
 
 class BatchRun:
@@ -109,7 +121,7 @@ class BatchRun:
             )
         self._settings = settings
         self._model = settings.bedrock_model_id
-        self._dimensions = int(settings.bedrock_output_dimensions)
+        self._dimensions = settings.bedrock_output_dimensions
         self._role = settings.bedrock_role_arn
         self._bedrock = aws_client("bedrock", settings.aws_region)
         self._runtime = aws_client("bedrock-runtime", settings.aws_region)
@@ -124,20 +136,19 @@ class BatchRun:
         self._answered: list[str] = []
         self._ended_badly: list[str] = []
 
-    def vectors(self, pending: Iterable[tuple[str, str]]) -> Iterator[Vectors | Failures]:
+    def vectors(self, pending: Iterable[Text]) -> Iterator[Vectors | Failure]:
         """Vectors as they are had, and the records that have none.
 
         Everything that was yielded stays in S3 until `confirm`, also when this raises.
 
         Args:
-            pending: (content hash, text) in ascending order of the hash, read once, before
-                anything is submitted.
+            pending: the texts, read once and before anything is submitted. The same texts in the
+                same order make the same jobs.
 
         Raises:
             SettingsError: when more is to be submitted than BEDROCK_MAX_RECORDS.
             UnfinishedError: when jobs are still under way after BEDROCK_MAX_WAIT_TIME.
-            AwsError: when AWS refuses a call, and, after all that could be had was yielded, when
-                a job failed, was stopped, or expired.
+            AwsError: when AWS refuses a call.
         """
         adopted = self._adopt()
         answers = {
@@ -155,13 +166,14 @@ class BatchRun:
             for job in plan.jobs:
                 if job.spool:
                     job.spool.close()
-        if self._ended_badly:
-            raise AwsError("\n  ".join(["Bedrock did not finish:", *self._ended_badly]))
 
     def confirm(self) -> None:
         """Say that all that was yielded is stored for good: its files in S3 are removed.
 
         With BEDROCK_KEEP_FILES they stay, marked as collected.
+
+        Raises:
+            AwsError: when a job failed, was stopped, or expired, so that some texts have no vector.
         """
         for job in self._collected:
             if self._settings.bedrock_keep_files:
@@ -171,6 +183,8 @@ class BatchRun:
         self._files.remove_answers(self._answered)
         self._collected = []
         self._answered = []
+        if self._ended_badly:
+            raise AwsError("\n  ".join([_UNFINISHED, *self._ended_badly]))
 
     def _adopt(self) -> list[_Job]:
         """The jobs of earlier runs whose output is still to be had."""
@@ -222,7 +236,7 @@ class BatchRun:
 
     def _plan(
         self,
-        pending: Iterable[tuple[str, str]],
+        pending: Iterable[Text],
         adopted: list[_Job],
         answered: Collection[str],
     ) -> _Plan:
@@ -231,11 +245,8 @@ class BatchRun:
         plan = _Plan()
         chunk: list[str] = []
         spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - a job owns it
-        last = ""
-        for content_hash, text in pending:
-            if content_hash <= last:
-                raise ValueError("pending texts must come in ascending order of their hash")
-            last = content_hash
+        for item in pending:
+            content_hash, text = item.content_hash, item.text
             if content_hash in answered:
                 plan.answered.append(content_hash)
                 continue
@@ -262,7 +273,7 @@ class BatchRun:
         return plan
 
     def _new_job(self, hashes: list[str], spool: IO[bytes]) -> _Job:
-        identity = "\n".join([self._model, str(self._dimensions), *hashes])
+        identity = "\n".join([self._model, str(self._dimensions), *sorted(hashes)])
         job = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
         now = dt.datetime.now(dt.UTC)
         return _Job(JobState(job, "planned", len(hashes), now), frozenset(hashes), spool)
@@ -291,7 +302,7 @@ class BatchRun:
 
     def _run_jobs(
         self, plan: _Plan, adopted: list[_Job]
-    ) -> Generator[Vectors | Failures, None, list[tuple[str, str]]]:
+    ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """Submit, wait and collect; returns what is to be asked for again on demand."""
         deadline = time.monotonic() + self._settings.bedrock_max_wait_time
         open_jobs = [job for job in adopted if self._matters(job, plan)] + plan.jobs
@@ -395,21 +406,21 @@ class BatchRun:
         status = batch_service.status(self._bedrock, job.state.arn)
         if status is None:
             status = _forgotten(job.state.arn, job.state.planned_at)
-        if status.status != job.seen:
-            job.seen = status.status
-            log.info("job %s: %s %s", job.state.job, status.status, status.message)
+        if str(status) != job.seen:
+            job.seen = str(status)
+            log.info("job %s of %s records: %s", job.state.job, f"{len(job.records):,}", status)
         return status
 
     def _collect(
         self, job: _Job, status: JobStatus, plan: _Plan, room: int
-    ) -> Generator[Vectors | Failures, None, list[tuple[str, str]]]:
+    ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """The job's vectors; returns the failed records with their texts if at most `room`."""
         wanted = job.records & plan.wanted if job.adopted else job.records
         reading = Reading(job.records)
         lines = self._files.output_lines(job.state.job, status.arn)
         for part in read_output(lines, reading, self._dimensions):
             chosen = _only(part, wanted)
-            if chosen.hashes:
+            if chosen.content_hashes:
                 yield chosen
         self._collected.append(job)
         ended_well = status.status in {"Completed", "PartiallyCompleted"}
@@ -430,30 +441,26 @@ class BatchRun:
         if failures and ended_well and len(failures) <= room:
             lines = self._files.input_lines(job.state.job)
             return [(name, text) for name, text in _texts(lines) if name in failures]
-        if failures:
-            yield Failures(failures)
+        yield from (Failure(record, why) for record, why in failures.items())
         return []
 
-    def _ask_on_demand(self, texts: list[tuple[str, str]]) -> Iterator[Vectors | Failures]:
+    def _ask_on_demand(self, texts: list[tuple[str, str]]) -> Iterator[Vectors | Failure]:
         hashes: list[str] = []
         rows = []
-        failures: dict[str, str] = {}
         for name, answer in invoke_each(
             self._runtime, self._model, texts, self._dimensions, keep=self._files.keep_answer
         ):
             if isinstance(answer, str):
-                failures[name] = answer
+                yield Failure(name, answer)
                 continue
             self._answered.append(name)
             try:
                 rows.append(read_answer(answer, self._dimensions))
                 hashes.append(name)
             except titan.VectorError as error:
-                failures[name] = str(error)
+                yield Failure(name, str(error))
         for start in range(0, len(hashes), CHUNK):
             yield Vectors(hashes[start : start + CHUNK], np.stack(rows[start : start + CHUNK]))
-        if failures:
-            yield Failures(failures)
 
     def _wait(self, deadline: float, jobs: list[_Job]) -> None:
         left = deadline - time.monotonic()
@@ -479,10 +486,10 @@ def _texts(lines: Iterable[bytes]) -> list[tuple[str, str]]:
 
 
 def _only(part: Vectors, wanted: frozenset[str]) -> Vectors:
-    rows = [row for row, name in enumerate(part.hashes) if name in wanted]
-    if len(rows) == len(part.hashes):
+    rows = [row for row, name in enumerate(part.content_hashes) if name in wanted]
+    if len(rows) == len(part.content_hashes):
         return part
-    return Vectors([part.hashes[row] for row in rows], part.vectors[rows])
+    return Vectors([part.content_hashes[row] for row in rows], part.vectors[rows])
 
 
 def _is_good(answer: bytes, dimensions: int) -> bool:

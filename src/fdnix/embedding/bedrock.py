@@ -25,7 +25,9 @@ _OF_THE_TEXT = frozenset({"ValidationException", "ModelErrorException", "ModelTi
 
 
 class BedrockEmbedder:
-    """Embeds texts on demand, as the `Embedder` protocol says."""
+    """An `Embedder` that asks Bedrock for one text at a time: for queries, not for a catalogue."""
+
+    provider = "bedrock"
 
     def __init__(self, *, model: str, dimensions: int, region: str | None) -> None:
         """Connect to the runtime in `region`; no call is made yet.

@@ -148,13 +148,22 @@ def metadata_command(*, as_json: bool, **overrides: object) -> None:
 
 @cli.command("embed")
 @_options(_full_option, *_embedding_options, _json_option)
-def embed_command(*, as_json: bool, **overrides: object) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it would send and cost; send nothing.")
+def embed_command(*, dry_run: bool, as_json: bool, **overrides: object) -> None:
     """Give every distinct text of the full database a vector.
 
     \b
     Example: fdnix embed --output fdnix-data.duckdb
+             fdnix embed --output fdnix-data.duckdb --provider bedrock --dry-run
     """
-    _run(load_settings(os.environ, **overrides, processing_mode="embedding"), as_json=as_json)
+    settings = load_settings(os.environ, **overrides, processing_mode="embedding")
+    if not dry_run:
+        _run(settings, as_json=as_json)
+        return
+    from fdnix import pipeline, show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+
+    estimate = pipeline.estimate_embedding(settings)
+    show.as_json(estimate) if as_json else show.estimate_table(estimate)
 
 
 @cli.command("minify")

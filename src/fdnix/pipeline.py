@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.aws import artifacts
+from fdnix.aws.batch_estimate import Estimate, estimate
 from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
@@ -18,7 +19,7 @@ from fdnix.database.full import write_full
 from fdnix.database.meta import read_meta
 from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
-from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database
+from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
@@ -202,6 +203,23 @@ def run_embedding(settings: Settings, *, store: Callable[[], None] = lambda: Non
     store()
     provider.confirm()
     return report
+
+
+def estimate_embedding(settings: Settings) -> Estimate:
+    """What the embedding phase would send to its provider, which is not asked.
+
+    Raises:
+        FdnixError: there is no full database, or it was refused.
+    """
+    _fetch_full(settings)
+    provider = _provider(settings)
+    texts = texts_to_embed(settings.embedding_path, provider, settings)
+    return estimate(
+        (text.text for text in texts),
+        provider=provider.name,
+        model=provider.model,
+        batch_size=settings.bedrock_batch_size,
+    )
 
 
 def run_minified(settings: Settings) -> MinifiedReport:

@@ -18,6 +18,7 @@ from fdnix.database.sizes import TableSize, table_sizes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fdnix.aws.batch_estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import SearchResults
     from fdnix.settings import Settings
@@ -97,6 +98,21 @@ def run_table(report: RunReport, settings: Settings) -> None:
         )
     for phase, seconds in report.seconds.items():
         table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
+    stdout.print(table)
+
+
+def estimate_table(estimate: Estimate) -> None:
+    """Print what embedding would come to."""
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("provider", estimate.provider)
+    table.add_row("model", estimate.model)
+    table.add_row("texts to embed", f"{estimate.texts:,}")
+    table.add_row("batch jobs", f"{estimate.jobs:,}")
+    table.add_row("texts on demand", f"{estimate.on_demand:,}")
+    table.add_row("tokens, about", f"{estimate.tokens:,}")
+    table.add_row("US dollars, about", "unknown" if estimate.usd is None else f"{estimate.usd:.4f}")
     stdout.print(table)
 
 

@@ -1,4 +1,4 @@
-"""What embedding with Bedrock would come to, worked out without asking anyone."""
+"""What embedding would come to, worked out without asking anyone."""
 
 from __future__ import annotations
 
@@ -16,15 +16,25 @@ MINIMUM_RECORDS = 100
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many texts, how they are sent, and about what that costs."""
+    """How many texts, how they are sent, and about what that costs.
 
+    Attributes:
+        provider: `local` or `bedrock`.
+        model: the model's name.
+        texts: how many have no vector yet.
+        jobs: how many batch jobs they make.
+        on_demand: how many of them are too few for a job of their own.
+        tokens: about how many there are in all.
+        usd: about what that costs; None for a model whose price is not known here.
+    """
+
+    provider: str
+    model: str
     texts: int
     jobs: int
     on_demand: int
-    """Texts that are too few for a job of their own."""
     tokens: int
     usd: float | None
-    """None for a model whose price is not known here."""
 
     def __str__(self) -> str:
         """The estimate in one line."""
@@ -35,17 +45,19 @@ class Estimate:
         )
 
 
-def estimate(texts: Iterable[str], *, model: str, batch_size: int) -> Estimate:
-    """What sending these texts to `model` in jobs of `batch_size` records comes to."""
+def estimate(texts: Iterable[str], *, provider: str, model: str, batch_size: int) -> Estimate:
+    """What embedding these texts comes to; the local provider has no jobs and costs nothing."""
     count = tokens = 0
     for text in texts:
         count += 1
         tokens += titan.tokens(text)
+    if provider == "local":
+        return Estimate(provider, model, count, 0, 0, tokens, 0.0)
     return of_counts(count, tokens, model=model, batch_size=batch_size)
 
 
 def of_counts(count: int, tokens: int, *, model: str, batch_size: int) -> Estimate:
-    """The same, for `count` texts of `tokens` tokens in all."""
+    """What sending `count` texts of `tokens` tokens in all to Bedrock comes to."""
     jobs, rest = divmod(count, batch_size)
     if rest >= MINIMUM_RECORDS:
         jobs, rest = jobs + 1, 0
@@ -54,4 +66,4 @@ def of_counts(count: int, tokens: int, *, model: str, batch_size: int) -> Estima
     if price is not None:
         share = rest / count if count else 0
         usd = tokens / 1e6 * price * (share + (1 - share) * titan.BATCH_DISCOUNT)
-    return Estimate(count, jobs, rest, tokens, usd)
+    return Estimate("bedrock", model, count, jobs, rest, tokens, usd)

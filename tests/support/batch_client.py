@@ -14,11 +14,17 @@ from pathlib import Path  # noqa: TC003 - a forked process unpickles it
 from typing import TYPE_CHECKING
 
 from fdnix.aws.bedrock_batch import BatchRun
+from fdnix.aws.session import aws_client
 from fdnix.embedding.store import Text, Vectors
 from fdnix.settings import Settings
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+
+for _service in ("s3", "bedrock", "bedrock-runtime"):
+    # Reads botocore's service models once, in the process that all others are forked from.
+    aws_client(_service, "us-east-1")  # type: ignore[call-overload]
 
 
 def context() -> ForkServerContext:

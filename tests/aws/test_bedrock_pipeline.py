@@ -1,0 +1,146 @@
+"""The whole run with Bedrock and S3, from containers that start with nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from fdnix import pipeline
+from fdnix.cli import cli
+from fdnix.database.connection import connect
+from fdnix.errors import AwsError, UnfinishedError
+from support.bedrock_server import Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from fdnix.settings import Settings
+    from support.bedrock_server import BedrockServer
+
+CHANGED = 40
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    """The bundled sample, as a file."""
+    path = tmp_path / "packages.json"
+    path.write_bytes((resources.files("fdnix.nixpkgs") / "sample.json").read_bytes())
+    return path
+
+
+@pytest.fixture
+def settings(batch_settings: Settings, catalogue: Path) -> Settings:
+    return batch_settings.replace(
+        nixpkgs_source=str(catalogue),
+        duckdb_data_key="fdnix-data.duckdb",
+        duckdb_minified_key="fdnix.duckdb",
+    )
+
+
+def container(settings: Settings, at: Path) -> Settings:
+    """The settings of a container whose disk is the empty directory `at`."""
+    return settings.replace(
+        output_path=at / "fdnix-data.duckdb", output_minified_path=at / "fdnix.duckdb"
+    )
+
+
+def change(catalogue: Path, count: int) -> None:
+    """Give the first `count` packages another description."""
+    packages = json.loads(catalogue.read_text(encoding="utf-8"))
+    for entry in list(packages.values())[:count]:
+        entry["meta"]["description"] = f"Changed: {entry['name']}"
+    catalogue.write_text(json.dumps(packages), encoding="utf-8")
+
+
+def counts(path: Path) -> tuple[int, int]:
+    """How many vectors and failures a full database holds."""
+    with connect(path, read_only=True) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM embeddings), (SELECT count(*) FROM embedding_failures)"
+        ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def test_a_nightly_run_asks_for_what_changed_and_reuses_the_rest(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    first = pipeline.run(container(settings, tmp_path / "first")).embedding
+    assert first is not None
+    assert first.embedded == first.distinct_texts == sum(bedrock.charged.values())
+    change(catalogue, CHANGED)
+    bedrock.charged.clear()
+    second = pipeline.run(container(settings, tmp_path / "second")).embedding
+    assert second is not None
+    assert second.embedded == CHANGED == sum(bedrock.charged.values())
+    assert second.reused == second.distinct_texts - CHANGED
+    assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_failed_job_keeps_the_others_vectors_and_leaves_the_minified_artifact_alone(
+    bedrock: BedrockServer,
+    settings: Settings,
+    catalogue: Path,
+    s3: S3Client,
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    pipeline.run(container(settings, tmp_path / "first"))
+    before = s3.head_object(Bucket=bucket, Key="fdnix.duckdb")["ETag"]
+    change(catalogue, 300)
+    bedrock.charged.clear()
+    bedrock.faults.outcomes = deque([Outcome("Failed", "The role cannot be assumed")])
+    second = container(settings.replace(bedrock_batch_size=150), tmp_path / "second")
+    with pytest.raises(AwsError, match="The role cannot be assumed"):
+        pipeline.run(second)
+    total, failed = counts(second.output_path)
+    assert failed == 150
+    assert s3.head_object(Bucket=bucket, Key="fdnix.duckdb")["ETag"] == before
+    third = container(settings, tmp_path / "third")
+    report = pipeline.run(third).embedding
+    assert report is not None
+    assert report.embedded == 150
+    assert counts(third.output_path) == (total + 150, 0)
+    assert set(bedrock.charged.values()) == {1}
+
+
+def test_a_run_past_the_wait_time_is_taken_up_by_another_container(
+    bedrock: BedrockServer, settings: Settings, tmp_path: Path
+) -> None:
+    bedrock.faults.hold = True
+    with pytest.raises(UnfinishedError) as info:
+        pipeline.run(container(settings.replace(bedrock_max_wait_time=0.3), tmp_path / "first"))
+    assert info.value.exit_code == 75
+    bedrock.faults.hold = False
+    report = pipeline.run(container(settings, tmp_path / "second")).embedding
+    assert report is not None
+    assert report.embedded == report.distinct_texts
+    assert set(bedrock.charged.values()) == {1}
+    assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_dry_run_says_what_it_would_send_and_asks_nobody(
+    bedrock: BedrockServer, settings: Settings, tmp_path: Path
+) -> None:
+    here = container(settings, tmp_path / "first").replace(processing_mode="metadata")
+    metadata = pipeline.run(here).metadata
+    assert metadata is not None
+    environ = {
+        "OUTPUT_PATH": str(here.output_path),
+        "AWS_REGION": str(here.aws_region),
+        "ARTIFACTS_BUCKET": str(here.artifacts_bucket),
+        "BEDROCK_ROLE_ARN": str(here.bedrock_role_arn),
+    }
+    done = CliRunner().invoke(cli, ["embed", "--dry-run", "--json"], env=environ)
+    estimate = json.loads(done.stdout)
+    assert estimate["texts"] == metadata.distinct_texts
+    assert estimate["jobs"] == 1
+    assert estimate["usd"] > 0
+    assert not bedrock.calls

@@ -6,13 +6,10 @@ response outside them is a defect of this file and fails loudly. Batch jobs read
 S3 and write their output there, with the file names, line forms and limits of "Process multiple
 prompts with batch inference" in the Amazon Bedrock user guide. Vectors come from the local model,
 so that they mean something.
-
-`python -m support.bedrock_server --help` runs it alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import random
@@ -133,6 +130,31 @@ def corrupted_every(n: int) -> Callable[[Lines], Lines]:
     ]
 
 
+class Busy:
+    """The time that is spent in at least one of the blocks that it surrounds."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.seconds = 0.0
+        self._inside = 0
+        self._since = 0.0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        """Count from here, unless another block counts already."""
+        with self._lock:
+            if not self._inside:
+                self._since = time.perf_counter()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Count up to here, unless another block goes on."""
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self.seconds += time.perf_counter() - self._since
+
+
 @dataclass
 class Job:
     """One batch job and how far it is."""
@@ -178,8 +200,8 @@ class BedrockServer:
         self.charged: Counter[str] = Counter()
         """Text to how often a vector for it was delivered."""
         self.jobs: dict[str, Job] = {}
-        self.seconds = 0.0
-        """Time spent on running jobs and embedding."""
+        self.busy = Busy()
+        """The time in which a job ran or a text was embedded."""
         self.before: Callable[[str], None] = lambda _: None
         self.after: Callable[[str], None] = lambda _: None
         """Called with the operation's name before and after it is done, before the answer."""
@@ -212,7 +234,7 @@ class BedrockServer:
             "charged": sum(self.charged.values()),
             "charged_twice": sum(n > 1 for n in self.charged.values()),
             "jobs": {arn: job.status for arn, job in self.jobs.items()},
-            "seconds": self.seconds,
+            "seconds": self.busy.seconds,
         }
 
     def answer(
@@ -342,9 +364,8 @@ class BedrockServer:
         complaint = _complaint(body, self.faults.bad_on_demand)
         if complaint:
             raise Refusal("ValidationException", complaint)
-        started = time.perf_counter()
-        vector = embed([body["inputText"]], body["dimensions"])[0]
-        self.seconds += time.perf_counter() - started
+        with self.busy:
+            vector = embed([body["inputText"]], body["dimensions"])[0]
         self.asked[body["inputText"]] += 1
         self.charged[body["inputText"]] += 1
         return {
@@ -382,13 +403,12 @@ class BedrockServer:
         return output
 
     def _run(self, job: Job) -> None:
-        started = time.perf_counter()
         try:
-            status, message = self._process(job)
+            with self.busy:
+                status, message = self._process(job)
         except ClientError as error:
             status = "Failed"
             message = f"The role {job.request['roleArn']} cannot reach the S3 URI: {error}"
-        self.seconds += time.perf_counter() - started
         while self.faults.hold:
             time.sleep(0.01)
         if job.outcome.status == "Stopped":
@@ -647,19 +667,3 @@ def _path(operation: OperationModel) -> str:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def main() -> None:
-    """Serve until interrupted."""
-    parser = argparse.ArgumentParser(description="Run a local Bedrock.")
-    parser.add_argument("--s3", required=True, help="the URL of an S3 server")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    chosen = parser.parse_args()
-    server = BedrockServer(chosen.s3, chosen.port)
-    server.start()
-    print(server.url, flush=True)  # noqa: T201
-    threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 for _service in ("s3", "bedrock", "bedrock-runtime"):
     # Reads botocore's service models once, in the process that all others are forked from.
-    aws_client(_service, "us-east-1")  # type: ignore[call-overload]
+    aws_client(_service, "us-east-1")
 
 
 def context() -> ForkServerContext:

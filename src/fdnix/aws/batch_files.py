@@ -78,11 +78,19 @@ class BatchFiles:
         """The folder that Bedrock writes the output of `job` to."""
         return f"s3://{self._output}/{self._prefix}{job}/output/"
 
-    def states(self) -> list[JobState]:
-        """The states of all jobs that earlier runs left, oldest first."""
-        keys = [key for key in self._list(self._input, "") if key.endswith("/state.json")]
-        states = [msgspec.json.decode(self._get(self._input, key), type=JobState) for key in keys]
-        return sorted(states, key=lambda state: state.planned_at)
+    def jobs(self) -> dict[str, JobState | None]:
+        """The jobs of earlier runs that left an input or a state, and their state if there is one.
+
+        Oldest first, as far as the state tells.
+        """
+        found: dict[str, JobState | None] = {}
+        for key in self._list(self._input, ""):
+            job, _, name = key.removeprefix(self._prefix).partition("/")
+            if name == "input.jsonl":
+                found.setdefault(job, None)
+            elif name == "state.json":
+                found[job] = msgspec.json.decode(self._get(self._input, key), type=JobState)
+        return dict(sorted(found.items(), key=lambda item: _age(item[1])))
 
     def write_state(self, state: JobState) -> None:
         """Make `state` what a later run finds."""
@@ -205,3 +213,7 @@ class BatchFiles:
                     return
                 else:
                     return
+
+
+def _age(state: JobState | None) -> float:
+    return state.planned_at.timestamp() if state else 0

@@ -188,28 +188,26 @@ class BatchRun:
 
     def _adopt(self) -> list[_Job]:
         """The jobs of earlier runs whose output is still to be had."""
-        states = self._files.states()
+        left = self._files.jobs()
         listed = {
             name: status
             for uri, status in batch_service.jobs_by_input(self._bedrock).items()
             if (name := self._files.job_of(uri))
         }
-        known = {state.job for state in states}
-        states += [
-            JobState(name, "submitted", 0, status.submitted_at, arn=status.arn)
-            for name, status in listed.items()
-            if name not in known and self._is_to_be_had(name, status)
-        ]
         adopted = []
-        for state in states:
-            if state.phase == "collected":
+        for name, written in left.items():
+            status = listed.get(name)
+            state = written
+            if state is None and status is not None:
+                state = JobState(name, "submitted", 0, status.submitted_at, arn=status.arn)
+            if state is None or state.phase == "collected":
                 continue
-            job = self._adoptable(state, listed.get(state.job))
+            job = self._adoptable(state, status)
             if job:
-                log.info("taking up job %s of %s", job.state.job, job.state.planned_at)
+                log.info("taking up job %s of %s", name, job.state.planned_at)
                 adopted.append(job)
             else:
-                self._files.remove(state.job)
+                self._files.remove(name)
         return adopted
 
     def _adoptable(self, state: JobState, listed: JobStatus | None) -> _Job | None:

@@ -131,7 +131,8 @@ def search_results(results: SearchResults) -> None:
 
 def snapshot_table(snapshots: list[Snapshot]) -> None:
     """Print the snapshots that lie in S3."""
-    table = Table("snapshot", "database", "written", "bytes", "key")
+    table = Table("snapshot", "database", "written", "bytes")
+    table.add_column("object", overflow="fold")
     for snapshot in snapshots:
         for kind, remote in snapshot.objects.items():
             table.add_row(

@@ -47,7 +47,7 @@ def verify_hnsw_plan(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         DataError: it does not use the index.
     """
-    probe = connection.execute("SELECT vector FROM embeddings LIMIT 1").fetchone()
+    probe = connection.execute("SELECT vector::VARCHAR FROM embeddings LIMIT 1").fetchone()
     plan = connection.execute(f"EXPLAIN {_nearest(connection)}", [*(probe or ()), 1]).fetchall()
     if "HNSW_INDEX_SCAN" not in str(plan):
         raise DataError(f"{path}: DuckDB does not use the HNSW index {HNSW_INDEX}")
@@ -71,7 +71,7 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     limits = 1.0 - np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
     found = 0
     for probe, limit in zip(probes, limits, strict=True):
-        rows = connection.execute(nearest, [probe.tolist(), wanted]).fetchall()
+        rows = connection.execute(nearest, [str(probe.tolist()), wanted]).fetchall()
         found += sum(distance <= limit + _EQUAL for _, distance in rows)
     recall = found / (wanted * len(probes))
     if recall < _MIN_RECALL:

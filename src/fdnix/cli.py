@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         stderr.print("fdnix: stopped")
         code = 130
     except FdnixError as error:
-        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False)
+        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as in `fdnix search … | head`.

@@ -257,9 +257,21 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     except ValidationError as error:
         problems += [_problem(detail) for detail in error.errors()]
         settings = None
+    problems += [] if settings is None else _one_path_for_two_files(settings)
     if problems or settings is None:
         raise SettingsError("\n  ".join(["the settings cannot be used:", *problems]))
     return settings
+
+
+def _one_path_for_two_files(settings: Settings) -> list[str]:
+    """What is wrong where one database would take the place of the other."""
+    minified = settings.output_minified_path
+    full = {"OUTPUT_PATH": settings.output_path, "DUCKDB_PATH": settings.duckdb_path}
+    return [
+        f"OUTPUT_MINIFIED_PATH: {str(minified)!r} is {name} too; expected another path"
+        for name, path in full.items()
+        if path is not None and path.resolve() == minified.resolve()
+    ]
 
 
 def _problem(detail: ErrorDetails) -> str:

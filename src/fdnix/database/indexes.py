@@ -117,6 +117,7 @@ def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str)
     """
     word = connection.execute(
         "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}') "
+        "AND pname NOT IN (SELECT sw FROM fts_main_packages_fts_source.stopwords) "
         "ORDER BY package_id LIMIT 1"
     ).fetchone()
     if word is None:

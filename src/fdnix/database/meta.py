@@ -16,6 +16,10 @@ SCHEMA_VERSION = 1
 """Raised by every change of the tables or their meaning, in either file."""
 
 
+class ForeignDatabaseError(DataError):
+    """A DuckDB database that fdnix did not write."""
+
+
 def read_meta(
     connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
 ) -> dict[str, str]:
@@ -27,12 +31,17 @@ def read_meta(
         kind: `full` or `minified` when only that kind of file will do.
 
     Raises:
-        DataError: the file is not fdnix's, of another schema version, or of another kind.
+        ForeignDatabaseError: the file is not fdnix's.
+        DataError: the file is damaged, of another schema version, or of another kind.
     """
     try:
         rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
-    except duckdb.CatalogException as error:
-        raise DataError(f"{path}: not an fdnix database: it has no table fdnix_meta") from error
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ForeignDatabaseError(
+            f"{path}: is not an fdnix database: it has no table fdnix_meta of keys and values"
+        ) from error
+    except duckdb.Error as error:
+        raise DataError(f"{path}: DuckDB cannot read it: {error}") from error
     meta: dict[str, str] = dict(rows)
     version = meta.get("schema_version")
     if version != str(SCHEMA_VERSION):

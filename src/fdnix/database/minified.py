@@ -17,7 +17,7 @@ from fdnix.database.indexes import (
     verify_fts,
     verify_hnsw_plan,
 )
-from fdnix.database.meta import read_meta, write_meta
+from fdnix.database.meta import ForeignDatabaseError, read_meta, write_meta
 from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
 
@@ -109,8 +109,10 @@ def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> Mini
         ) as connection:
             if made_with.items() <= read_meta(connection, path, kind="minified").items():
                 return _report(connection, path, unchanged=True)
+    except ForeignDatabaseError:
+        raise
     except DataError as error:
-        log.warning("it is built anew: %s", error)
+        log.warning("%s; it is built anew", error)
     return None
 
 

@@ -195,7 +195,7 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
     except ForeignDatabaseError:
         raise
     except DataError as error:
-        log.warning("%s; it is built anew", error)
+        log.warning("%s; nothing of it is used again", error)
         return {}
     same = meta["fdnix_version"] == fdnix.__version__
     return meta if same and meta["embedding_text_version"] == str(TEXT_VERSION) else {}

@@ -71,6 +71,12 @@ def cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCon
         yield second
 
 
+def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The number that `query`, a count, gives."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
 def attach(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True
 ) -> None:

@@ -30,6 +30,17 @@ _NEIGHBOURS = 10
 _EQUAL = 1e-5  # the rounding of float32 cosine distances
 
 
+def hnsw_parameters(settings: Settings) -> dict[str, str]:
+    """What `fdnix_meta` says of an HNSW index made with these settings."""
+    return {
+        "hnsw_index": HNSW_INDEX,
+        "hnsw_metric": "cosine",
+        "hnsw_m": str(settings.vss_hnsw_m),
+        "hnsw_ef_construction": str(settings.vss_ef_construction),
+        "hnsw_ef_search": str(settings.vss_ef_search),
+    }
+
+
 def create_hnsw(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Index `embeddings` with HNSW under cosine distance, and checkpoint."""
     connection.execute("SET hnsw_enable_experimental_persistence = true")

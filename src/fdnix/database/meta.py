@@ -55,6 +55,16 @@ def read_meta(
     return meta
 
 
+def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: str) -> None:
+    """Hold what was copied out of the full database at `path` against the build it should be.
+
+    Raises:
+        DataError: another process has replaced the file since `build_id` was read from it.
+    """
+    if read_meta(connection, path)["build_id"] != build_id:
+        raise DataError(f"{path}: was replaced by another fdnix while it was read; run this again")
+
+
 def write_meta(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:
     """Put `values` over what `fdnix_meta` holds; a None removes its key."""
     keep = {key: str(value) for key, value in values.items() if value is not None}

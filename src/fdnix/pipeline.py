@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,9 +15,9 @@ from fdnix.aws.batch_estimate import Estimate, estimate
 from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
-from fdnix.database.connection import connect
+from fdnix.database.connection import connect, make_directory
 from fdnix.database.full import write_full
-from fdnix.database.meta import read_meta
+from fdnix.database.meta import ForeignDatabaseError, read_meta
 from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
 from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
@@ -119,15 +120,16 @@ def run_metadata(settings: Settings) -> MetadataReport:
     FORCE_METADATA says so.
 
     Raises:
-        FdnixError: the source failed, or the catalogue was refused; the old database stands.
+        FdnixError: the source failed, the catalogue was refused, or OUTPUT_PATH is not fdnix's
+            to replace; the old database stands.
     """
     path = settings.output_path
     if not path.is_file():
         artifacts.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     with (
-        progress("bytes of the catalogue") as advance,
+        ExitStack() as fetching,
         fetch(
             settings.nixpkgs_source,
             channel=settings.nixpkgs_channel,
@@ -136,9 +138,11 @@ def run_metadata(settings: Settings) -> MetadataReport:
             workdir=path.parent,
             known_etag=_known_etag(known, settings),
             limits=Limits(total=settings.nixpkgs_timeout),
-            progress=_increments(advance),
+            progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
         ) as fetched,
     ):
+        # The next bar is drawn where this one was.
+        fetching.close()
         if isinstance(fetched, Unchanged):
             log.info("the channel %s is unchanged: nothing to index", fetched.channel)
             return _standing_report(known)
@@ -268,8 +272,10 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
             meta = read_meta(connection, path, kind="full")
+    except ForeignDatabaseError:
+        raise
     except DataError as error:
-        log.warning("it is built anew: %s", error)
+        log.warning("%s; nothing of it is used again", error)
         return {}
     same = meta["fdnix_version"] == fdnix.__version__
     return meta if same and meta["embedding_text_version"] == str(TEXT_VERSION) else {}

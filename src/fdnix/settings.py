@@ -290,9 +290,21 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
             {name: value for name, value in given.items() if name not in refused}
         )
     problems += contradictions(settings, refused)
+    problems += _one_path_for_two_files(settings)
     if problems:
         raise SettingsError("\n  ".join(["the settings cannot be used:", *problems]))
     return settings
+
+
+def _one_path_for_two_files(settings: Settings) -> list[str]:
+    """What is wrong where one database would take the place of the other."""
+    minified = settings.output_minified_path
+    full = {"OUTPUT_PATH": settings.output_path, "DUCKDB_PATH": settings.duckdb_path}
+    return [
+        f"OUTPUT_MINIFIED_PATH: {str(minified)!r} is {name} too; expected another path"
+        for name, path in full.items()
+        if path is not None and path.resolve() == minified.resolve()
+    ]
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -71,6 +71,12 @@ def cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCon
         yield second
 
 
+def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The number that `query`, a count, gives."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
 def attach(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True
 ) -> None:
@@ -129,26 +135,66 @@ def building(path: Path) -> Iterator[Path]:
     What a killed build left behind is removed first; an exception leaves `path` as it was.
 
     Raises:
-        SettingsError: the directory cannot be written to.
+        SettingsError: `path` is a file of another kind, or there is no writing there.
         DataError: another process is building the same file.
     """
     part = path.with_name(path.name + ".building")
     leftovers = (part, part.with_name(part.name + ".wal"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{path.parent}: cannot be made: {error.strerror}") from error
+    make_directory(path.parent)
+    _refuse_foreign(path)
     with _exclusive(path):
         for file in leftovers:
             file.unlink(missing_ok=True)
         try:
             yield part
-            _sync(part)
-            part.replace(path)
-            _sync(path.parent)
+            _put_in_place(part, path)
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise _not_written(part, _first_line(error)) from error
         finally:
             for file in leftovers:
                 file.unlink(missing_ok=True)
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    try:
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise _not_written(part, error.strerror) from error
+
+
+def _not_written(part: Path, reason: str | None) -> SettingsError:
+    return SettingsError(f"{part}: cannot be written: {reason}; what was there before is unchanged")
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory at `path`, and those above it, unless they are there.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be made: {error.strerror}") from error
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to replace what is no DuckDB file, which a path mistyped may name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be replaced: {error.strerror}") from error
+    # https://duckdb.org/docs/stable/internals/storage: a checksum, then the magic bytes.
+    if head and head[8:] != b"DUCK":
+        raise SettingsError(
+            f"{path}: is no DuckDB database and is not replaced by one; move it away, or choose "
+            "another path"
+        )
 
 
 @contextmanager

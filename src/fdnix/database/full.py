@@ -8,11 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import duckdb
 import pyarrow as pa
 
 import fdnix
 from fdnix.console import log, progress
-from fdnix.database.connection import MAIN, attach, building, connect, schema_sql
+from fdnix.database.connection import MAIN, attach, building, connect, count, schema_sql
 from fdnix.database.meta import SCHEMA_VERSION, read_meta, write_meta
 from fdnix.database.rows import package_table
 from fdnix.errors import DataError
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    import duckdb
-
     from fdnix.nixpkgs.package import Package
 
 _ROWS_PER_BATCH = 8192
+_REJECTED_SHOWN = 20
 _EMBEDDING_KEYS = ("embedding_provider", "embedding_model", "embedding_dimensions")
 
 
@@ -37,7 +37,6 @@ class FullCounts:
     packages: int
     rejected: int
     distinct_texts: int
-    vectors_taken_over: int
 
 
 def write_full(
@@ -74,12 +73,13 @@ def write_full(
             packages, rejected = _insert(connection, rows, content_hash, expected)
             _refuse_if_too_many(packages, rejected, rejected_limit)
             connection.execute(schema_sql("fts_source"))
-            taken_over = _take_over_vectors(connection, previous, dimensions)
-            texts = _count(connection, "SELECT count(DISTINCT content_hash) FROM packages")
+            vectors = _take_over_vectors(connection, previous, dimensions)
+            texts = count(connection, "SELECT count(DISTINCT content_hash) FROM packages")
             write_meta(
                 connection,
                 {
                     **meta,
+                    **vectors,
                     "kind": "full",
                     "schema_version": SCHEMA_VERSION,
                     "fdnix_version": fdnix.__version__,
@@ -93,7 +93,7 @@ def write_full(
             connection.execute("CHECKPOINT")
         with connect(part, read_only=True, extension_directory=extension_directory) as connection:
             verify_counts(connection, part)
-    return FullCounts(packages, rejected, texts, taken_over)
+    return FullCounts(packages, rejected, texts)
 
 
 def verify_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -103,12 +103,15 @@ def verify_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         DataError: they differ.
     """
     meta = read_meta(connection, path)
-    for table in ("packages", "packages_fts_source"):
-        rows = _count(connection, f"SELECT count(*) FROM {table}")  # noqa: S608
-        if str(rows) != meta["package_count"]:
-            raise DataError(
-                f"{path}: {table} has {rows} rows, fdnix_meta says {meta['package_count']}"
-            )
+    said = {
+        "packages": meta["package_count"],
+        "packages_fts_source": meta["package_count"],
+        "embeddings": meta["embedding_count"],
+    }
+    for table, expected in said.items():
+        rows = count(connection, f"SELECT count(*) FROM {table}")  # noqa: S608
+        if str(rows) != expected:
+            raise DataError(f"{path}: {table} has {rows} rows, fdnix_meta says {expected}")
 
 
 def _insert(
@@ -139,48 +142,63 @@ def _insert(
                 connection.register("arrow", arrow)
                 connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
                 connection.unregister("arrow")
-                for row in bad:
-                    log.warning("rejected %s: %s", row.package_id, row.reason)
+                _log_rejected(bad, already=rejected)
             packages += len(good)
             rejected += len(bad)
             advance(len(batch))
     return packages, rejected
 
 
+def _log_rejected(rows: list[Rejected], *, already: int) -> None:
+    for row in rows[: max(0, _REJECTED_SHOWN - already)]:
+        log.warning("rejected %s: %s", row.package_id, row.reason)
+    if already < _REJECTED_SHOWN < already + len(rows):
+        log.warning("further rejected entries are not shown; rejected_packages holds them all")
+
+
 def _refuse_if_too_many(packages: int, rejected: int, limit: float) -> None:
     total = packages + rejected
-    if packages == 0 or rejected > limit * total:
-        raise DataError(
-            f"{rejected:,} of {total:,} entries of the catalogue were rejected, more than the "
-            f"{limit:.1%} that REJECTED_LIMIT allows; the reasons are logged above, and the "
-            "database that was there before is unchanged"
-        )
+    if packages and rejected <= limit * total:
+        return
+    allowed = (
+        f"more than the {limit:.2%} that REJECTED_LIMIT allows" if packages else "all there are"
+    )
+    raise DataError(
+        f"{rejected:,} of {total:,} entries of the catalogue were rejected, {allowed}; the first "
+        "reasons are logged above, and the database that was there before is unchanged"
+    )
 
 
 def _take_over_vectors(
     connection: duckdb.DuckDBPyConnection, previous: Path | None, dimensions: int
-) -> int:
-    if previous is None or not previous.is_file():
-        connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
-        return 0
+) -> dict[str, object]:
+    """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
+    kept = {} if previous is None else _embedding_meta(connection, previous)
+    dimensions = int(kept.get("embedding_dimensions", dimensions))
+    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+    if "embedding_model" in kept:
+        try:
+            connection.execute(schema_sql("take_over_vectors"))
+        except duckdb.Error as error:
+            log.warning("%s: no vectors are taken over, it is damaged: %s", previous, error)
+    return {
+        **kept,
+        "embedding_dimensions": dimensions,
+        "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
+    }
+
+
+def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> dict[str, str]:
+    """Attach the full database at `previous`, if there is one: which model its vectors are of."""
+    if not previous.is_file():
+        return {}
     try:
         attach(connection, previous, "previous")
         connection.execute("USE previous")
         meta = read_meta(connection, previous, kind="full")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
-        meta = {}
+        return {}
     finally:
         connection.execute(f"USE {MAIN}")
-    kept = {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}
-    dimensions = int(kept.get("embedding_dimensions", dimensions))
-    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
-    if kept:
-        connection.execute(schema_sql("take_over_vectors"))
-        write_meta(connection, kept)
-    return _count(connection, "SELECT count(*) FROM embeddings")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    return {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}

@@ -16,6 +16,10 @@ SCHEMA_VERSION = 1
 """Raised by every change of the tables or their meaning, in either file."""
 
 
+class ForeignDatabaseError(DataError):
+    """A DuckDB database that fdnix did not write."""
+
+
 def read_meta(
     connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
 ) -> dict[str, str]:
@@ -27,12 +31,17 @@ def read_meta(
         kind: `full` or `minified` when only that kind of file will do.
 
     Raises:
-        DataError: the file is not fdnix's, of another schema version, or of another kind.
+        ForeignDatabaseError: the file is not fdnix's.
+        DataError: the file is damaged, of another schema version, or of another kind.
     """
     try:
         rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
-    except duckdb.CatalogException as error:
-        raise DataError(f"{path}: not an fdnix database: it has no table fdnix_meta") from error
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ForeignDatabaseError(
+            f"{path}: is not an fdnix database: it has no table fdnix_meta of keys and values"
+        ) from error
+    except duckdb.Error as error:
+        raise DataError(f"{path}: DuckDB cannot read it: {error}") from error
     meta: dict[str, str] = dict(rows)
     version = meta.get("schema_version")
     if version != str(SCHEMA_VERSION):
@@ -44,6 +53,16 @@ def read_meta(
     if kind and meta.get("kind") != kind:
         raise DataError(f"{path}: is a {meta.get('kind')} database; a {kind} one is needed here")
     return meta
+
+
+def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: str) -> None:
+    """Hold what was copied out of the full database at `path` against the build it should be.
+
+    Raises:
+        DataError: another process has replaced the file since `build_id` was read from it.
+    """
+    if read_meta(connection, path)["build_id"] != build_id:
+        raise DataError(f"{path}: was replaced by another fdnix while it was read; run this again")
 
 
 def write_meta(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
+import fdnix
 from fdnix.console import log
-from fdnix.database.connection import attach, building, connect, schema_sql
+from fdnix.database.connection import attach, building, connect, count, schema_sql
 from fdnix.database.full import verify_counts
 from fdnix.database.indexes import (
     HNSW_INDEX,
     create_fts,
     create_hnsw,
+    hnsw_parameters,
     measure_recall,
     verify_fts,
     verify_hnsw_plan,
 )
-from fdnix.database.meta import read_meta, write_meta
+from fdnix.database.meta import ForeignDatabaseError, read_meta, verify_build, write_meta
 from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
 
@@ -54,42 +57,37 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
     directory = settings.duckdb_extension_directory
     with connect(full, read_only=True, extension_directory=directory) as connection:
         source = read_meta(connection, full, kind="full")
+        vectors = count(connection, "SELECT count(*) FROM embeddings")
     made_with = {
+        "fdnix_version": fdnix.__version__,
         "source_build_id": source["build_id"],
         "fts_stemmer": settings.fts_stemmer,
         "fts_stopwords": settings.fts_stopwords,
         "fts_index_name": settings.fts_index_name,
         "minified_max_bytes": str(settings.minified_max_bytes),
-        "hnsw_m": str(settings.vss_hnsw_m),
-        "hnsw_ef_construction": str(settings.vss_ef_construction),
-        "hnsw_ef_search": str(settings.vss_ef_search),
+        **hnsw_parameters(settings),
     }
+    del made_with["hnsw_index"]  # which may have to be left out
     if standing := _standing(path, made_with, settings):
         log.info("%s is made from this full database already: nothing to do", path)
         return standing
     with building(path) as part:
-        with connect(part, extension_directory=directory) as connection:
-            attach(connection, full, "source")
-            connection.execute(schema_sql("minified"))
-            dimensions = int(source.get("embedding_dimensions", 1))
-            connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
-            connection.execute(schema_sql("minified_embeddings"))
-            connection.execute("DETACH source")
-            create_fts(connection, settings)
-            connection.execute("CHECKPOINT")
-            _refuse_if_too_large(connection, part, settings.minified_max_bytes)
-            recall = _index_if_it_fits(connection, part, settings)
-            write_meta(
-                connection,
-                {
-                    **made_with,
-                    "kind": "minified",
-                    "hnsw_index": HNSW_INDEX if recall is not None else "none",
-                    "hnsw_recall": recall,
-                    "minified_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                },
-            )
-            connection.execute("CHECKPOINT")
+        recall = None
+        if vectors:
+            recall = _build(part, full, source, made_with, settings, index=True)
+            if (size := part.stat().st_size) > settings.minified_max_bytes:
+                log.warning(
+                    "the HNSW index is left out: with it the file takes %s bytes, more than the "
+                    "%s of MINIFIED_MAX_BYTES; vector search is exact instead",
+                    f"{size:,}",
+                    f"{settings.minified_max_bytes:,}",
+                )
+                part.unlink()
+                recall = None
+        else:
+            log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
+        if recall is None:
+            _build(part, full, source, made_with, settings, index=False)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
             verify_fts(connection, part, macro=settings.fts_index_name)
@@ -97,6 +95,61 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
                 verify_hnsw_plan(connection, part)
             report = _report(connection, part, unchanged=False)
     return report
+
+
+def _build(
+    part: Path,
+    full: Path,
+    source: dict[str, str],
+    made_with: dict[str, str],
+    settings: Settings,
+    *,
+    index: bool,
+) -> float | None:
+    """Write the file at `part`, with or without the HNSW index: the recall of that index.
+
+    The full database's own index serves where it was made with the same settings: it comes along
+    when its file is copied, and building it again would take most of this phase's time.
+    """
+    directory = settings.duckdb_extension_directory
+    taken_over = index and hnsw_parameters(settings).items() <= source.items()
+    if taken_over:
+        copyfile(full, part)
+    with connect(part, extension_directory=directory) as connection:
+        if taken_over:
+            connection.execute("SET hnsw_enable_experimental_persistence = true")
+            verify_build(connection, full, source["build_id"])
+            connection.execute(schema_sql("keep_embeddings"))
+            connection.execute("CHECKPOINT")
+        attach(connection, full, "source")
+        connection.execute(schema_sql("minified"))
+        verify_build(connection, full, source["build_id"])
+        if not taken_over:
+            dimensions = int(source["embedding_dimensions"])
+            connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+            connection.execute(schema_sql("minified_embeddings"))
+        connection.execute("DETACH source")
+        create_fts(connection, settings)
+        connection.execute("CHECKPOINT")
+        recall = None
+        if index:
+            if not taken_over:
+                create_hnsw(connection, settings)
+            recall = measure_recall(connection, part)
+        else:
+            _refuse_if_too_large(connection, part, settings.minified_max_bytes)
+        write_meta(
+            connection,
+            {
+                **made_with,
+                "kind": "minified",
+                "hnsw_index": HNSW_INDEX if index else "none",
+                "hnsw_recall": recall,
+                "minified_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
+        connection.execute("CHECKPOINT")
+    return recall
 
 
 def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> MinifiedReport | None:
@@ -109,8 +162,10 @@ def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> Mini
         ) as connection:
             if made_with.items() <= read_meta(connection, path, kind="minified").items():
                 return _report(connection, path, unchanged=True)
+    except ForeignDatabaseError:
+        raise
     except DataError as error:
-        log.warning("it is built anew: %s", error)
+        log.warning("%s; nothing of it is used again", error)
     return None
 
 
@@ -119,10 +174,9 @@ def _report(
 ) -> MinifiedReport:
     meta = read_meta(connection, path, kind="minified")
     recall = meta.get("hnsw_recall")
-    row = connection.execute("SELECT count(*) FROM embeddings").fetchone()
     return MinifiedReport(
         packages=int(meta["package_count"]),
-        vectors=row[0] if row else 0,
+        vectors=count(connection, "SELECT count(*) FROM embeddings"),
         bytes=path.stat().st_size,
         recall=float(recall) if recall else None,
         unchanged=unchanged,
@@ -140,27 +194,3 @@ def _refuse_if_too_large(connection: duckdb.DuckDBPyConnection, path: Path, max_
         f"the minified database takes {size:,} bytes without its HNSW index, more than the "
         f"{max_bytes:,} of MINIFIED_MAX_BYTES; its largest tables: {largest}"
     )
-
-
-def _index_if_it_fits(
-    connection: duckdb.DuckDBPyConnection, path: Path, settings: Settings
-) -> float | None:
-    """The recall of the HNSW index now in the file; None where there is none."""
-    vectors = connection.execute("SELECT count(*) FROM embeddings").fetchone()
-    if vectors is None or vectors[0] == 0:
-        log.warning("the full database has no vectors: search is by text alone; run fdnix embed")
-        return None
-    log.info("building the HNSW index over %s vectors", f"{vectors[0]:,}")
-    create_hnsw(connection, settings)
-    size = path.stat().st_size
-    if size <= settings.minified_max_bytes:
-        return measure_recall(connection, path)
-    connection.execute(f"DROP INDEX {HNSW_INDEX}")
-    connection.execute("CHECKPOINT")
-    log.warning(
-        "the HNSW index is left out: with it the file takes %s bytes, more than the %s of "
-        "MINIFIED_MAX_BYTES; vector search is exact instead",
-        f"{size:,}",
-        f"{settings.minified_max_bytes:,}",
-    )
-    return None

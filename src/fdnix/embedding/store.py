@@ -14,9 +14,10 @@ import pyarrow as pa
 from fdnix.console import log, progress
 from fdnix.database.connection import attach, building, connect, cursor, schema_sql
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import HNSW_INDEX, create_hnsw, measure_recall, verify_hnsw_plan
-from fdnix.database.meta import read_meta, write_meta
+from fdnix.database.indexes import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
+from fdnix.database.meta import read_meta, verify_build, write_meta
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
+from fdnix.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -136,7 +137,7 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
         DataError: the file is not a full database, or the finished file does not verify.
     """
     directory = settings.duckdb_extension_directory
-    parameters = _index_parameters(settings)
+    parameters = hnsw_parameters(settings)
     with connect(path, read_only=True, extension_directory=directory) as connection:
         state = _state(connection, path, provider, rebuild=settings.force_rebuild_embeddings)
     if state.pending == 0:
@@ -151,6 +152,7 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
             connection.execute(schema_sql("full"))
             connection.execute(schema_sql("embeddings").format(dimensions=provider.dimensions))
             connection.execute(schema_sql("copy_full"))
+            verify_build(connection, path, state.meta["build_id"])
             if state.same_model:
                 connection.execute(schema_sql("take_over_vectors"))
             embedded, failed = _embed_pending(connection, provider, state.pending)
@@ -168,7 +170,6 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
                     "embedding_provider": provider.name,
                     "embedding_model": provider.model,
                     "embedding_dimensions": provider.dimensions,
-                    "embedding_text_version": TEXT_VERSION,
                     "embedding_count": state.kept + embedded,
                     "build_id": uuid4().hex,
                     "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -187,6 +188,11 @@ def _state(
     connection: duckdb.DuckDBPyConnection, path: Path, provider: Provider, *, rebuild: bool
 ) -> _State:
     meta = read_meta(connection, path, kind="full")
+    if meta["embedding_text_version"] != str(TEXT_VERSION):
+        raise DataError(
+            f"{path}: was written by another fdnix, {meta['fdnix_version']}, whose texts to embed "
+            "are not this one's; run fdnix metadata first"
+        )
     same_model = (
         not rebuild
         and meta.get("embedding_model") == provider.model
@@ -265,13 +271,3 @@ def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failu
     connection.unregister("arrow")
     for failure in failures:
         log.warning("no vector for text %s: %s", failure.content_hash, failure.reason)
-
-
-def _index_parameters(settings: Settings) -> dict[str, str]:
-    return {
-        "hnsw_index": HNSW_INDEX,
-        "hnsw_metric": "cosine",
-        "hnsw_m": str(settings.vss_hnsw_m),
-        "hnsw_ef_construction": str(settings.vss_ef_construction),
-        "hnsw_ef_search": str(settings.vss_ef_search),
-    }

@@ -1,0 +1,59 @@
+"""Small catalogues, and runs of the pipeline over them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fdnix.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+WORDS = (
+    "editor browser compiler library terminal database archive music video image font game "
+    "network backup search parser crypto kernel driver shell"
+).split()
+
+
+def entry(pname: str, version: str = "1.0", **meta: Any) -> dict[str, Any]:
+    """What nix-env prints for a package, with `meta` put over a description of it."""
+    description = f"A {WORDS[len(pname) % len(WORDS)]} called {pname}"
+    return {
+        "name": f"{pname}-{version}",
+        "pname": pname,
+        "version": version,
+        "system": "x86_64-linux",
+        "outputs": {"out": None},
+        "meta": {"description": description, "available": True, **meta},
+    }
+
+
+def entries(number: int) -> dict[str, dict[str, Any]]:
+    """As many packages by attribute path, each with a text of its own."""
+    return {
+        f"{WORDS[i % len(WORDS)]}{i}": entry(
+            f"{WORDS[i % len(WORDS)]}{i}",
+            description=f"{WORDS[i % len(WORDS)]} {WORDS[i * 7 % len(WORDS)]} "
+            f"{WORDS[i // len(WORDS) % len(WORDS)]} number {i}",
+        )
+        for i in range(number)
+    }
+
+
+def write_catalogue(path: Path, packages: Mapping[str, object]) -> Path:
+    """Write the packages to `path` in the channel's form."""
+    path.write_text(json.dumps({"version": "2", "packages": packages}), encoding="utf-8")
+    return path
+
+
+def settings_in(directory: Path, source: Path | str = "sample", **overrides: object) -> Settings:
+    """The settings of a run that keeps all its files in `directory`."""
+    return load_settings(
+        {},
+        nixpkgs_source=str(source),
+        output_path=directory / "fdnix-data.duckdb",
+        output_minified_path=directory / "fdnix.duckdb",
+        **overrides,
+    )

@@ -1,0 +1,174 @@
+"""SIGKILL in every phase: the previous artifacts stay as they are, and the next run completes."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support.catalogues import entries, settings_in, write_catalogue
+
+from fdnix import pipeline
+from fdnix.database.connection import connect
+from fdnix.database.full import verify_counts
+from fdnix.database.indexes import verify_fts, verify_hnsw_plan
+
+if TYPE_CHECKING:
+    from fdnix.settings import Settings
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT.parent / 'src'}:{ROOT}"}
+
+PLACES = {
+    "decoding": "fdnix.pipeline:read_catalog",
+    "normalising": "fdnix.pipeline:decode",
+    "inserting packages": "fdnix.database.full:package_table",
+    "taking vectors over": "fdnix.database.full:_take_over_vectors",
+    "embedding": "fdnix.embedding.store:_insert_vectors",
+    "before the HNSW index": "fdnix.embedding.store:create_hnsw",
+    "after the HNSW index": "fdnix.embedding.store:measure_recall",
+    "copying the vectors": "fdnix.database.minified:attach",
+    "before the full-text index": "fdnix.database.minified:create_fts",
+    "after the full-text index": "fdnix.database.minified:measure_recall",
+}
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the artifacts of a run over forty packages."""
+    directory = tmp_path_factory.mktemp("before")
+    source = write_catalogue(directory / "packages.json", entries(40))
+    pipeline.run(settings_in(directory, source))
+    return directory
+
+
+@pytest.fixture
+def settings(before: Path, tmp_path: Path) -> Settings:
+    """The settings of a run over fifty packages, beside those artifacts."""
+    directory = tmp_path / "out"
+    shutil.copytree(before, directory)
+    return settings_in(directory, write_catalogue(directory / "packages.json", entries(50)))
+
+
+def arguments(settings: Settings) -> list[str]:
+    return [
+        "run",
+        f"--source={settings.nixpkgs_source}",
+        f"--output={settings.output_path}",
+        f"--minified={settings.output_minified_path}",
+    ]
+
+
+def verify(settings: Settings, *, packages: set[int]) -> None:
+    """Both artifacts open, verify, and are of one of the two catalogues."""
+    for path in (settings.output_path, settings.output_minified_path):
+        with connect(path, read_only=True) as connection:
+            verify_counts(connection, path)
+            if connection.execute("FROM duckdb_indexes() WHERE index_name ~ 'vss'").fetchone():
+                verify_hnsw_plan(connection, path)
+            if path == settings.output_minified_path:
+                verify_fts(connection, path, macro=settings.fts_index_name)
+            rows = connection.execute("SELECT count(*) FROM packages").fetchone()
+            assert rows
+            assert rows[0] in packages
+
+
+def finish(settings: Settings) -> None:
+    """The same run again completes, and leaves nothing but the artifacts."""
+    report = pipeline.run(settings)
+    assert report.minified
+    assert report.minified.packages == 50
+    assert report.minified.vectors == 50
+    verify(settings, packages={50})
+    assert {path.name for path in settings.output_path.parent.iterdir()} == {
+        "packages.json",
+        "fdnix-data.duckdb",
+        "fdnix.duckdb",
+    }
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_kill_leaves_whole_artifacts_and_the_next_run_completes(
+    place: str, settings: Settings
+) -> None:
+    minified = settings.output_minified_path.read_bytes()
+    killed = subprocess.run(
+        [sys.executable, "-m", "support.killed", place, *arguments(settings)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -9, killed.stderr.decode()
+    assert settings.output_minified_path.read_bytes() == minified
+    verify(settings, packages={40, 50})
+    finish(settings)
+
+
+@pytest.mark.parametrize("phase", ["metadata", "embedding", "minified"])
+def test_a_kill_before_the_rename_leaves_the_artifact_byte_for_byte(
+    phase: str, settings: Settings
+) -> None:
+    for earlier in ("metadata", "embedding", "minified"):
+        if earlier == phase:
+            break
+        pipeline.run(settings.replace(processing_mode=earlier))
+    files = (settings.output_path, settings.output_minified_path)
+    contents = [path.read_bytes() for path in files]
+    killed = subprocess.run(
+        [
+            *(sys.executable, "-m", "support.killed", "fdnix.database.connection:_put_in_place"),
+            *arguments(settings),
+            f"--mode={phase}",
+        ],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -9, killed.stderr.decode()
+    assert len(list(settings.output_path.parent.glob("*.building"))) == 1
+    assert [path.read_bytes() for path in files] == contents
+    finish(settings)
+
+
+def test_a_kill_while_the_catalogue_comes_in_loses_nothing(settings: Settings) -> None:
+    contents = settings.output_path.read_bytes()
+    with subprocess.Popen(
+        [sys.executable, "-m", "fdnix", *arguments(settings), "--source=-"],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin
+        process.stdin.write(Path(settings.nixpkgs_source).read_bytes()[:1000])
+        process.stdin.flush()
+        directory = settings.output_path.parent
+        while not (spools := list(directory.glob("catalogue-*"))):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert settings.output_path.read_bytes() == contents
+    for spool in spools:
+        spool.unlink()
+    finish(settings)
+
+
+@pytest.mark.parametrize("line", ["phase embedding", "building the HNSW index", "phase minified"])
+def test_a_kill_at_any_moment_leaves_whole_artifacts(line: str, settings: Settings) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "fdnix", *arguments(settings)],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        assert any(line in written for written in process.stderr)
+        time.sleep(random.random() / 5)  # noqa: S311
+        process.kill()
+    verify(settings, packages={40, 50})
+    finish(settings)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LARGE = os.urandom(9 << 20)
 """Bytes that go up and come down in several parts."""
 
+OLD = b"checksumDUCK"
+"""The start of a DuckDB file; a download replaces no other kind."""
+
 
 def accept(_: Path) -> None:
     """Accept any file."""
@@ -89,7 +92,7 @@ def test_a_file_that_is_refused_leaves_what_was_there(
     put(s3, at, tmp_path, b"new")
     target = tmp_path / "out" / "target"
     target.parent.mkdir()
-    target.write_bytes(b"old")
+    target.write_bytes(OLD)
 
     def refuse(part: Path) -> None:
         assert part.read_bytes() == b"new"
@@ -99,7 +102,7 @@ def test_a_file_that_is_refused_leaves_what_was_there(
     assert remote is not None
     with pytest.raises(DataError, match="not this one"):
         transfer.download(s3, remote, target, verify=refuse)
-    assert target.read_bytes() == b"old"
+    assert target.read_bytes() == OLD
     assert [p.name for p in target.parent.iterdir()] == ["target"]
 
 
@@ -176,12 +179,12 @@ def test_a_download_that_keeps_failing_leaves_the_old_file(
     put(s3, at, tmp_path, LARGE)
     target = tmp_path / "out" / "target"
     target.parent.mkdir()
-    target.write_bytes(b"old")
+    target.write_bytes(OLD)
     proxy.fail(fault, "GET")  # type: ignore[arg-type]
 
     with pytest.raises(AwsError, match=rf"{at}"):
         get(aws_client("s3", REGION), at, target)
-    assert target.read_bytes() == b"old"
+    assert target.read_bytes() == OLD
     assert [p.name for p in target.parent.iterdir()] == ["target"]
 
 

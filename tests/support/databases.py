@@ -23,6 +23,7 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
 def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
     with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
         connection.execute(schema_sql("full"))
+        connection.execute(schema_sql("embeddings").format(dimensions=4))
         connection.execute(
             """
             INSERT INTO packages BY NAME
@@ -41,6 +42,7 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
             "schema_version": SCHEMA_VERSION,
             "fdnix_version": fdnix.__version__,
             "package_count": packages,
+            "embedding_count": 0,
             "nixpkgs_revision": REVISION,
             "build_id" if kind == "full" else "source_build_id": "b1",
         }

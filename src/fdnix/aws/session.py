@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 60
+LAMBDA_READ_TIMEOUT = 300
+"""Seconds; a layer is unpacked before Lambda answers, and asking again publishes it again."""
+
 MAX_ATTEMPTS = 8
 MAX_CONNECTIONS = 16
 
@@ -81,7 +84,7 @@ def aws_client(service: Any, region: str | None) -> Any:
     config = Config(
         retries={"mode": "adaptive", "max_attempts": MAX_ATTEMPTS},
         connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
+        read_timeout=LAMBDA_READ_TIMEOUT if service == "lambda" else READ_TIMEOUT,
         max_pool_connections=MAX_CONNECTIONS,
     )
     # A session of its own, since boto3's default session is not thread-safe; but one loader for

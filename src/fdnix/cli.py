@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         stderr.print("fdnix: stopped")
         code = 130
     except FdnixError as error:
-        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False)
+        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as in `fdnix search … | head`.
@@ -214,6 +214,39 @@ def info_command(*, database: Path, as_json: bool) -> None:
 
     info = show.database_info(database)
     show.as_json(info) if as_json else show.info_tables(info)
+
+
+@cli.command("snapshots")
+@_json_option
+def snapshots_command(*, as_json: bool) -> None:
+    """List the databases that earlier runs left in S3, newest first.
+
+    \b
+    Example: DUCKDB_MINIFIED_KEY='nightly/{date}/fdnix.duckdb' fdnix snapshots
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.aws import artifacts  # noqa: PLC0415
+
+    listed = artifacts.snapshots(load_settings(os.environ))
+    show.as_json(listed) if as_json else show.snapshot_table(listed)
+
+
+@cli.command("rollback")
+@click.argument("snapshot")
+@_json_option
+def rollback_command(*, snapshot: str, as_json: bool) -> None:
+    """Make an earlier SNAPSHOT, by its name in `fdnix snapshots`, the latest.
+
+    \b
+    Example: fdnix rollback 2026-11-22
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.aws import artifacts  # noqa: PLC0415
+
+    settings = load_settings(os.environ)
+    with artifacts.run_lock(settings) as still_held:
+        restored = artifacts.roll_back(settings, snapshot, still_held=still_held)
+    show.as_json(restored) if as_json else show.snapshot_table([restored])
 
 
 @cli.command("demo")

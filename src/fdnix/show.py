@@ -18,6 +18,7 @@ from fdnix.database.sizes import TableSize, table_sizes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fdnix.aws.artifacts import Snapshot
     from fdnix.aws.batch_estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import SearchResults
@@ -126,6 +127,21 @@ def search_results(results: SearchResults) -> None:
         stdout.print(name, soft_wrap=True)
         if hit.description:
             stdout.print(Text(f"    {hit.description}"), soft_wrap=True)
+
+
+def snapshot_table(snapshots: list[Snapshot]) -> None:
+    """Print the snapshots that lie in S3."""
+    table = Table("snapshot", "database", "written", "bytes", "key")
+    for snapshot in snapshots:
+        for kind, remote in snapshot.objects.items():
+            table.add_row(
+                snapshot.name,
+                kind,
+                f"{remote.last_modified:%Y-%m-%d %H:%M:%S} UTC",
+                f"{remote.size:,}",
+                str(remote.at),
+            )
+    stdout.print(table)
 
 
 def _ratio(value: float | None) -> str:

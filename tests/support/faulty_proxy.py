@@ -39,7 +39,7 @@ class Rule:
 
 
 class FaultyProxy:
-    """The proxy's switchboard; `requests` is what passed, as "METHOD path?query"."""
+    """The proxy's switchboard; `requests` is what passed: "METHOD path?query", for a copy " < bucket/key" after it."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream)
@@ -72,7 +72,6 @@ class FaultyProxy:
     def rule_for(self, method: str, path: str) -> Rule | None:
         """The fault that this request meets; counts it."""
         with self._lock:
-            self.requests.append(f"{method} {path}")
             for rule in self._rules:
                 left = rule.times is None or rule.hits < rule.times
                 if left and re.fullmatch(rule.method, method) and re.search(rule.path, path):
@@ -90,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         proxy = cast("_Server", self.server).proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        source = self.headers.get("x-amz-copy-source")
+        proxy.requests.append(f"{self.command} {self.path}" + (f" < {source}" if source else ""))
         rule = proxy.rule_for(self.command, self.path)
         fault = rule.fault if rule else None
         if rule and fault == "stall":

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SHA256 = "sha256"
+_IF_DAMAGED = (
+    "if running again does not help, the object is damaged: make an earlier snapshot the latest "
+    "with `fdnix rollback`, or build it again with `fdnix run`"
+)
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -159,8 +163,7 @@ def _refuse_damaged(part: Path, remote: RemoteObject) -> None:
     if expected is not None and (actual := file_sha256(part)) != expected:
         raise AwsError(
             f"{remote.at}: what arrived has the SHA-256 {actual}, what was uploaded had "
-            f"{expected}; if running again does not help, the object is damaged: make an earlier "
-            "snapshot the latest with `fdnix rollback`, or build it again with `fdnix run`"
+            f"{expected}; {_IF_DAMAGED}"
         )
 
 
@@ -168,6 +171,7 @@ def _refuse_damaged(part: Path, remote: RemoteObject) -> None:
 def _transfer_errors(at: Location) -> Iterator[None]:
     """Inside the block, the transfer manager's own errors give way to what caused them."""
     from boto3.exceptions import S3UploadFailedError  # noqa: PLC0415
+    from botocore.exceptions import FlexibleChecksumError  # noqa: PLC0415
     from s3transfer.exceptions import (  # noqa: PLC0415
         RetriesExceededError,
         S3DownloadFailedError,
@@ -178,6 +182,11 @@ def _transfer_errors(at: Location) -> Iterator[None]:
     except S3UploadFailedError as error:
         # boto3 raises it while it handles S3's answer, which is what tells cause and remedy.
         raise error.__context__ or error from None
+    except FlexibleChecksumError as error:
+        # S3 keeps the SHA-256 of an object that was sent in one part, and botocore looks at it.
+        raise AwsError(
+            f"{at}: what arrived has another SHA-256 than what was uploaded: {error}; {_IF_DAMAGED}"
+        ) from error
     except S3DownloadFailedError as error:
         raise AwsError(f"{at} was replaced while it came down; run again") from error
     except RetriesExceededError as error:

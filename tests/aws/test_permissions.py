@@ -1,0 +1,175 @@
+"""The IAM policies, held against the requests that the code really sends."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from click.testing import CliRunner
+from dotenv import dotenv_values
+
+from fdnix.aws import artifacts, layer, permissions
+from fdnix.errors import AwsError
+from support.aws import ACCOUNT, REGION
+from support.databases import write_database
+
+if TYPE_CHECKING:
+    from fdnix.aws.permissions import Statement
+    from fdnix.settings import Settings
+    from support.faulty_proxy import FaultyProxy
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "iam"
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
+
+Need = tuple[str, str]
+"""An IAM action and the ARN of the resource it is for."""
+
+
+def needs(request: str) -> set[Need]:
+    """What IAM asks for before it lets a request pass, as the S3 and Lambda API references say."""
+    line, _, source = request.partition(" < ")
+    method, _, target = line.partition(" ")
+    url = urlsplit(target)
+    path = unquote(url.path)
+    if "/layers/" in path:
+        return _layer_needs(method, path)
+    bucket, _, key = path.lstrip("/").partition("/")
+    arn = f"arn:aws:s3:::{bucket}/{key}"
+    query = parse_qs(url.query, keep_blank_values=True)
+    if not key:
+        return {("s3:ListBucket", f"arn:aws:s3:::{bucket}")}
+    if method == "DELETE" and "uploadId" in query:
+        return {("s3:AbortMultipartUpload", arn)}
+    action = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "POST": "Put", "DELETE": "Delete"}[method]
+    copied = {("s3:GetObject", f"arn:aws:s3:::{unquote(source)}")} if source else set()
+    # A HEAD of what may not exist is told so only with s3:ListBucket.
+    found = {("s3:ListBucket", f"arn:aws:s3:::{bucket}")} if method == "HEAD" else set()
+    return {(f"s3:{action}Object", arn)} | copied | found
+
+
+def _layer_needs(method: str, path: str) -> set[Need]:
+    name, _, rest = path.partition("/layers/")[2].partition("/")
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}"
+    number = rest.removeprefix("versions").strip("/")
+    if number:
+        action = {"GET": "GetLayerVersion", "DELETE": "DeleteLayerVersion"}[method]
+        return {(f"lambda:{action}", f"{arn}:{number}")}
+    action = {"GET": "ListLayerVersions", "POST": "PublishLayerVersion"}[method]
+    return {(f"lambda:{action}", arn)}
+
+
+def grants(statements: list[Statement]) -> set[Need]:
+    return {
+        (action, resource)
+        for statement in statements
+        for action in statement.actions
+        for resource in statement.resources
+    }
+
+
+def allows(grant: Need, need: Need) -> bool:
+    return grant[0] == need[0] and fnmatchcase(need[1], grant[1])
+
+
+def held() -> None:
+    """The lock is held."""
+
+
+@pytest.fixture
+def nightly(upload_settings: Settings) -> Settings:
+    return upload_settings.replace(
+        duckdb_data_key="nightly/{date}/full.duckdb",
+        duckdb_minified_key="small/{date}/fdnix.duckdb",
+        artifact_latest_alias=True,
+        publish_layer=True,
+        layer_arn=f"fdnix-{upload_settings.artifacts_bucket}",
+        layer_keep_versions=1,
+    )
+
+
+def exercise(settings: Settings, proxy: FaultyProxy, directory: Path) -> None:
+    """Everything that a run and the commands over snapshots do in S3 and Lambda."""
+    full = write_database(directory / "full.duckdb", "full", packages=40_000)
+    assert full.stat().st_size > 8 << 20, "goes in parts"
+    with artifacts.run_lock(settings) as still_held:
+        for number, moment in enumerate((MONDAY, TUESDAY)):
+            small = write_database(directory / "fdnix.duckdb", "minified", packages=40_000 + number)
+            for kind, path in (("full", full), ("minified", small)):
+                artifacts.upload_artifact(
+                    settings, kind, path, moment=moment, still_held=still_held
+                )
+            layer.publish_layer(settings, small, still_held=still_held)
+        artifacts.download_full(settings, directory / "down.duckdb")
+        artifacts.roll_back(settings, "2026-11-23", still_held=still_held)
+    for pattern, act in (
+        (r"nightly/.*partNumber=2", lambda: _send(settings, "full", full)),
+        (r"small/.*partNumber=2", lambda: _send(settings, "minified", small)),
+        (r"\.zip.*partNumber=2", lambda: layer.publish_layer(settings, small, still_held=held)),
+    ):
+        rule = proxy.fail("reject", "PUT", pattern)
+        small = write_database(directory / "fdnix.duckdb", "minified", packages=41_000)
+        with pytest.raises(AwsError):
+            act()
+        assert rule.hits
+
+
+def _send(settings: Settings, kind: artifacts.Kind, path: Path) -> None:
+    artifacts.upload_artifact(settings, kind, path, moment=datetime.now(UTC), still_held=held)
+
+
+def test_the_task_role_allows_what_a_run_asks_for_and_no_more(
+    proxy: FaultyProxy, nightly: Settings, tmp_path: Path
+) -> None:
+    exercise(nightly, proxy, tmp_path)
+
+    needed = {need for request in proxy.requests for need in needs(request)}
+    # Lambda reads the zip with the rights of who publishes it; a lock is read where one is held.
+    zipped = f"arn:aws:s3:::{nightly.artifacts_bucket}/small/latest/fdnix.duckdb.layer.zip"
+    needed.add(("s3:GetObject", zipped))
+    for key in ("nightly/latest/full.duckdb", "small/latest/fdnix.duckdb"):
+        needed.add(("s3:GetObject", f"arn:aws:s3:::{nightly.artifacts_bucket}/{key}.lock"))
+    granted = grants(permissions.task_statements(nightly, ACCOUNT))
+
+    assert {need for need in needed if not any(allows(grant, need) for grant in granted)} == set()
+    assert {grant for grant in granted if not any(allows(grant, need) for need in needed)} == set()
+
+
+def test_the_policies_in_deploy_are_those_of_the_example_settings(tmp_path: Path) -> None:
+    environ = {name: value or "" for name, value in dotenv_values(DEPLOY / "example.env").items()}
+    done = CliRunner().invoke(
+        permissions.main, ["--account", "123456789012", "--output", str(tmp_path)], env=environ
+    )
+
+    assert done.exit_code == 0, done.output
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert made == {path.name: path.read_text() for path in DEPLOY.glob("*.json")}, (
+        "generate them anew: docs/aws.md says how"
+    )
+
+
+def test_a_feature_that_is_off_grants_nothing(upload_settings: Settings) -> None:
+    documents = permissions.policies(upload_settings, ACCOUNT)
+    services = {
+        action.partition(":")[0]
+        for statement in documents["task-role.json"]["Statement"]
+        for action in statement["Action"]
+    }
+    assert services == {"s3"}
+    assert sorted(documents) == ["task-role-trust.json", "task-role.json"]
+
+
+def test_every_name_carries_the_fdnix_prefix() -> None:
+    text = (DEPLOY / "task-role.json").read_text()
+    resources = [
+        resource
+        for statement in json.loads(text)["Statement"]
+        for resource in statement["Resource"]
+        if ":model-invocation-job/" not in resource and ":foundation-model/" not in resource
+    ]
+    assert all("fdnix-" in resource or resource == "*" for resource in resources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +20,8 @@ from support.aws import ACCOUNT, REGION
 from support.databases import write_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fdnix.aws.permissions import Statement
     from fdnix.settings import Settings
     from support.faulty_proxy import FaultyProxy
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 DEPLOY = Path(__file__).parents[2] / "deploy" / "iam"
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
+WEDNESDAY = datetime(2026, 11, 25, tzinfo=UTC)
 
 Need = tuple[str, str]
 """An IAM action and the ARN of the resource it is for."""
@@ -96,31 +100,38 @@ def nightly(upload_settings: Settings) -> Settings:
 def exercise(settings: Settings, proxy: FaultyProxy, directory: Path) -> None:
     """Everything that a run and the commands over snapshots do in S3 and Lambda."""
     full = write_database(directory / "full.duckdb", "full", packages=40_000)
+    small = directory / "fdnix.duckdb"
     assert full.stat().st_size > 8 << 20, "goes in parts"
     with artifacts.run_lock(settings) as still_held:
         for number, moment in enumerate((MONDAY, TUESDAY)):
-            small = write_database(directory / "fdnix.duckdb", "minified", packages=40_000 + number)
-            for kind, path in (("full", full), ("minified", small)):
-                artifacts.upload_artifact(
-                    settings, kind, path, moment=moment, still_held=still_held
-                )
+            write_database(small, "minified", packages=40_000 + number)
+            send(settings, "full", full, moment)
+            send(settings, "minified", small, moment)
             layer.publish_layer(settings, small, still_held=still_held)
         artifacts.download_full(settings, directory / "down.duckdb")
         artifacts.roll_back(settings, "2026-11-23", still_held=still_held)
-    for pattern, act in (
-        (r"nightly/.*partNumber=2", lambda: _send(settings, "full", full)),
-        (r"small/.*partNumber=2", lambda: _send(settings, "minified", small)),
-        (r"\.zip.*partNumber=2", lambda: layer.publish_layer(settings, small, still_held=held)),
-    ):
-        rule = proxy.fail("reject", "PUT", pattern)
-        small = write_database(directory / "fdnix.duckdb", "minified", packages=41_000)
-        with pytest.raises(AwsError):
-            act()
-        assert rule.hits
+
+    write_database(small, "minified", packages=41_000)
+    with refused_part(proxy, "nightly"):
+        send(settings, "full", full, WEDNESDAY)
+    with refused_part(proxy, "small"):
+        send(settings, "minified", small, WEDNESDAY)
+    with refused_part(proxy, "zip"):
+        layer.publish_layer(settings, small, still_held=held)
 
 
-def _send(settings: Settings, kind: artifacts.Kind, path: Path) -> None:
-    artifacts.upload_artifact(settings, kind, path, moment=datetime.now(UTC), still_held=held)
+@contextmanager
+def refused_part(proxy: FaultyProxy, name: str) -> Iterator[None]:
+    """Refuse a part of the upload that the block is about, which must give up."""
+    rule = proxy.fail("reject", "PUT", rf"{name}.*partNumber=2")
+    with pytest.raises(AwsError):
+        yield
+    assert rule.hits
+    proxy.heal()
+
+
+def send(settings: Settings, kind: artifacts.Kind, path: Path, moment: datetime) -> None:
+    artifacts.upload_artifact(settings, kind, path, moment=moment, still_held=held)
 
 
 def test_the_task_role_allows_what_a_run_asks_for_and_no_more(

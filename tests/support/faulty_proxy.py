@@ -39,7 +39,10 @@ class Rule:
 
 
 class FaultyProxy:
-    """The proxy's switchboard; `requests` is what passed: "METHOD path?query", for a copy " < bucket/key" after it."""
+    """The proxy's switchboard.
+
+    `requests` is what passed: "METHOD path?query", for a copy with " < bucket/key" after it.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream)

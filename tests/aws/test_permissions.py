@@ -15,15 +15,22 @@ from click.testing import CliRunner
 from dotenv import dotenv_values
 
 from fdnix.aws import artifacts, layer, permissions
-from fdnix.errors import AwsError
+from fdnix.aws.batch_files import ROOT
+from fdnix.aws.bedrock_batch import BatchRun
+from fdnix.embedding.store import Text
+from fdnix.errors import AwsError, UnfinishedError
 from support.aws import ACCOUNT, REGION
+from support.batch_texts import texts
 from support.databases import write_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy_boto3_s3 import S3Client
+
     from fdnix.aws.permissions import Statement
     from fdnix.settings import Settings
+    from support.bedrock_server import BedrockServer
     from support.faulty_proxy import FaultyProxy
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "iam"
@@ -46,6 +53,8 @@ def needs(request: str) -> set[Need]:
     bucket, _, key = path.lstrip("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}/{key}"
     query = parse_qs(url.query, keep_blank_values=True)
+    if "delete" in query:
+        return {("s3:DeleteObject", f"{arn}{ROOT}/one-of-several")}
     if not key:
         return {("s3:ListBucket", f"arn:aws:s3:::{bucket}")}
     if method == "DELETE" and "uploadId" in query:
@@ -66,6 +75,24 @@ def _layer_needs(method: str, path: str) -> set[Need]:
         return {(f"lambda:{action}", f"{arn}:{number}")}
     action = {"GET": "ListLayerVersions", "POST": "PublishLayerVersion"}[method]
     return {(f"lambda:{action}", arn)}
+
+
+def bedrock_needs(operation: str, settings: Settings) -> set[Need]:
+    """What IAM asks for before it lets a call of Bedrock pass."""
+    action = f"bedrock:{operation}"
+    model = f"arn:aws:bedrock:{REGION}::foundation-model/{settings.bedrock_model_id}"
+    job = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/abc"
+    return {
+        "CreateModelInvocationJob": {
+            (action, model),
+            (action, job),
+            ("iam:PassRole", settings.bedrock_role_arn or ""),
+        },
+        "GetModelInvocationJob": {(action, job)},
+        "InvokeModel": {(action, model)},
+        "ListFoundationModels": {(action, "*")},
+        "ListModelInvocationJobs": {(action, "*")},
+    }[operation]
 
 
 def grants(statements: list[Statement]) -> set[Need]:
@@ -149,6 +176,50 @@ def test_the_task_role_allows_what_a_run_asks_for_and_no_more(
 
     assert {need for need in needed if not any(allows(grant, need) for grant in granted)} == set()
     assert {grant for grant in granted if not any(allows(grant, need) for need in needed)} == set()
+
+
+def test_embedding_with_bedrock_is_allowed_what_it_asks_for_and_no_more(
+    proxy: FaultyProxy, bedrock: BedrockServer, batch_settings: Settings, s3: S3Client
+) -> None:
+    output = f"{batch_settings.artifacts_bucket}-output"
+    s3.create_bucket(Bucket=output)
+    settings = batch_settings.replace(bedrock_output_bucket=output)
+    bedrock.faults.hold = True
+    with pytest.raises(UnfinishedError):
+        list(
+            BatchRun(settings.replace(bedrock_max_wait_time=0)).vectors(
+                Text(*one) for one in texts(110)
+            )
+        )
+    bedrock.faults.hold = False
+    run = BatchRun(settings)
+    assert list(run.vectors(Text(*one) for one in texts(110)))
+    run.confirm()
+    small = BatchRun(settings)
+    assert list(small.vectors(Text(*one) for one in texts(3)))
+    small.confirm()
+
+    needed = {need for request in proxy.requests for need in needs(request)}
+    needed |= {need for call in bedrock.calls for need in bedrock_needs(call, settings)}
+    # Given up by the transfer manager when a part of a large input is refused.
+    started = f"arn:aws:s3:::{settings.artifacts_bucket}/{ROOT}/x/input.jsonl"
+    needed.add(("s3:AbortMultipartUpload", started))
+    granted = grants(permissions.task_statements(settings, ACCOUNT))
+
+    assert {need for need in needed if not any(allows(grant, need) for grant in granted)} == set()
+    assert {grant for grant in granted if not any(allows(grant, need) for need in needed)} == set()
+
+
+def test_bedrock_is_allowed_to_read_the_input_and_to_write_the_output(
+    bedrock: BedrockServer, batch_settings: Settings
+) -> None:
+    granted = grants(permissions.batch_statements(batch_settings, ACCOUNT))
+    bucket = f"arn:aws:s3:::{batch_settings.artifacts_bucket}"
+    assert granted == {
+        ("s3:ListBucket", bucket),
+        ("s3:GetObject", f"{bucket}/{ROOT}/*"),
+        ("s3:PutObject", f"{bucket}/{ROOT}/*"),
+    }
 
 
 def test_the_policies_in_deploy_are_those_of_the_example_settings(tmp_path: Path) -> None:

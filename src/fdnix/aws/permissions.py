@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fdnix.aws import keys
+from fdnix.aws.batch_files import ROOT
 from fdnix.settings import load_settings
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
-
-BATCH_PREFIX = "fdnix-batch"
-"""Under it lie all inputs and outputs of batch inference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,8 @@ def batch_statements(settings: Settings, account: str) -> list[Statement]:
     source, target = _batch_buckets(settings)
     return [
         Statement("FindInput", ("s3:ListBucket",), _buckets(source, target), own),
-        Statement("ReadInput", ("s3:GetObject",), (_objects(source, f"{BATCH_PREFIX}/*"),), own),
-        Statement("WriteOutput", ("s3:PutObject",), (_objects(target, f"{BATCH_PREFIX}/*"),), own),
+        Statement("ReadInput", ("s3:GetObject",), (_objects(source, f"{ROOT}/*"),), own),
+        Statement("WriteOutput", ("s3:PutObject",), (_objects(target, f"{ROOT}/*"),), own),
     ]
 
 
@@ -102,14 +100,17 @@ def _bedrock_statements(settings: Settings, account: str) -> list[Statement]:
     model = f"arn:aws:bedrock:{region}::foundation-model/{settings.bedrock_model_id}"
     jobs = f"arn:aws:bedrock:{region}:{account}:model-invocation-job/*"
     source, target = _batch_buckets(settings)
-    files = tuple(_objects(bucket, f"{BATCH_PREFIX}/*") for bucket in _unique(source, target))
+    collect = Statement(
+        "CollectBatches", ("s3:GetObject", "s3:DeleteObject"), (_objects(target, f"{ROOT}/*"),)
+    )
     return [
         Statement("FindBatchFiles", ("s3:ListBucket",), _buckets(source, target)),
         Statement(
             "KeepBatchFiles",
             ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
-            files,
+            (_objects(source, f"{ROOT}/*"),),
         ),
+        *([collect] if target != source else []),
         Statement("SubmitBatches", ("bedrock:CreateModelInvocationJob",), (model, jobs)),
         Statement("FollowBatches", ("bedrock:GetModelInvocationJob",), (jobs,)),
         Statement(

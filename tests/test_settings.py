@@ -65,7 +65,12 @@ def test_full_is_the_same_as_both() -> None:
 
 
 def test_the_provider_is_bedrock_as_soon_as_a_role_is_given_unless_told_otherwise() -> None:
-    role = {"BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/fdnix-bedrock"}
+    role = {
+        "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/fdnix-bedrock",
+        "AWS_REGION": "eu-central-1",
+        "BEDROCK_INPUT_BUCKET": "fdnix-bedrock",
+        "BEDROCK_OUTPUT_BUCKET": "fdnix-bedrock",
+    }
     assert load_settings(role).provider == "bedrock"
     assert load_settings(role | {"EMBEDDING_PROVIDER": "local"}).provider == "local"
 
@@ -81,7 +86,7 @@ def test_an_empty_variable_counts_as_unset_but_disables_stemming_and_stopwords()
 
 @pytest.mark.parametrize("word", ["true", "1", "yes", "True"])
 def test_a_flag_takes_the_usual_words(word: str) -> None:
-    assert load_settings({"PUBLISH_LAYER": word}).publish_layer is True
+    assert load_settings({"FORCE_METADATA": word}).force_metadata is True
 
 
 def test_a_dimension_the_model_does_not_have_is_refused() -> None:

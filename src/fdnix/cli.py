@@ -148,13 +148,22 @@ def metadata_command(*, as_json: bool, **overrides: object) -> None:
 
 @cli.command("embed")
 @_options(_full_option, *_embedding_options, _json_option)
-def embed_command(*, as_json: bool, **overrides: object) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it would send and cost; send nothing.")
+def embed_command(*, dry_run: bool, as_json: bool, **overrides: object) -> None:
     """Give every distinct text of the full database a vector.
 
     \b
     Example: fdnix embed --output fdnix-data.duckdb
+             fdnix embed --output fdnix-data.duckdb --provider bedrock --dry-run
     """
-    _run(load_settings(os.environ, **overrides, processing_mode="embedding"), as_json=as_json)
+    settings = load_settings(os.environ, **overrides, processing_mode="embedding")
+    if not dry_run:
+        _run(settings, as_json=as_json)
+        return
+    from fdnix import pipeline, show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+
+    estimate = pipeline.estimate_embedding(settings)
+    show.as_json(estimate) if as_json else show.estimate_table(estimate)
 
 
 @cli.command("minify")
@@ -205,6 +214,39 @@ def info_command(*, database: Path, as_json: bool) -> None:
 
     info = show.database_info(database)
     show.as_json(info) if as_json else show.info_tables(info)
+
+
+@cli.command("snapshots")
+@_json_option
+def snapshots_command(*, as_json: bool) -> None:
+    """List the databases that earlier runs left in S3, newest first.
+
+    \b
+    Example: DUCKDB_MINIFIED_KEY='nightly/{date}/fdnix.duckdb' fdnix snapshots
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.aws import artifacts  # noqa: PLC0415
+
+    listed = artifacts.snapshots(load_settings(os.environ))
+    show.as_json(listed) if as_json else show.snapshot_table(listed)
+
+
+@cli.command("rollback")
+@click.argument("snapshot")
+@_json_option
+def rollback_command(*, snapshot: str, as_json: bool) -> None:
+    """Make an earlier SNAPSHOT, by its name in `fdnix snapshots`, the latest.
+
+    \b
+    Example: fdnix rollback 2026-11-22
+    """
+    from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
+    from fdnix.aws import artifacts  # noqa: PLC0415
+
+    settings = load_settings(os.environ)
+    with artifacts.run_lock(settings) as still_held:
+        restored = artifacts.roll_back(settings, snapshot, still_held=still_held)
+    show.as_json(restored) if as_json else show.snapshot_table([restored])
 
 
 @cli.command("demo")

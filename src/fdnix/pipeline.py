@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import fdnix
+from fdnix.aws import artifacts
+from fdnix.aws.batch_estimate import Estimate, estimate
+from fdnix.aws.bedrock_batch import bedrock_provider
+from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
 from fdnix.database.connection import connect, make_directory
 from fdnix.database.full import write_full
 from fdnix.database.meta import ForeignDatabaseError, read_meta
 from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
-from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database
+from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError, SettingsError
+from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
 from fdnix.nixpkgs.source import fetch
@@ -43,33 +49,68 @@ class MetadataReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did; None for the phases it was not asked for. `seconds` is by phase."""
+    """What a run did; None for what it was not asked for.
+
+    Attributes:
+        metadata: of the metadata phase.
+        embedding: of the embedding phase.
+        minified: of the minified phase.
+        artifacts: where in S3 each database was put, by kind.
+        layer: the Lambda layer version that holds the minified database.
+        seconds: by phase, transfers included.
+    """
 
     metadata: MetadataReport | None = None
     embedding: EmbedReport | None = None
     minified: MinifiedReport | None = None
+    artifacts: dict[artifacts.Kind, str] = field(default_factory=dict)
+    layer: Publication | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run(settings: Settings) -> RunReport:
     """Run the phases that `settings.phases` names, in order.
 
+    Where the settings name artifacts in S3, a phase begins with the full database from there if
+    it is not here, and ends with what it wrote in S3, all under a lock against a second run.
+
     Raises:
         FdnixError: a phase failed; what earlier phases wrote stands.
     """
+    if settings.publish_layer:
+        room = min(settings.minified_max_bytes, database_room(settings))
+        settings = settings.replace(minified_max_bytes=room)
+    began = datetime.now(UTC)
     seconds: dict[str, float] = {}
     reports: dict[str, object] = {}
-    phases: dict[str, Callable[[Settings], object]] = {
-        "metadata": run_metadata,
-        "embedding": run_embedding,
-        "minified": run_minified,
-    }
-    for phase in settings.phases:
-        started = time.perf_counter()
-        log.info("phase %s", phase)
-        reports[phase] = phases[phase](settings)
-        seconds[phase] = round(time.perf_counter() - started, 3)
-    return RunReport(seconds=seconds, **reports)  # type: ignore[arg-type]
+    uploaded: dict[artifacts.Kind, str] = {}
+    with artifacts.run_lock(settings) as still_held:
+
+        def store(kind: artifacts.Kind, path: Path) -> None:
+            at = artifacts.upload_artifact(
+                settings, kind, path, moment=began, still_held=still_held
+            )
+            if at is not None:
+                uploaded[kind] = str(at)
+
+        for phase in settings.phases:
+            started = time.perf_counter()
+            log.info("phase %s", phase)
+            if phase == "metadata":
+                reports[phase] = run_metadata(settings)
+                store("full", settings.output_path)
+            elif phase == "embedding":
+                store_full = partial(store, "full", settings.embedding_path)
+                reports[phase] = run_embedding(settings, store=store_full)
+            else:
+                reports[phase] = run_minified(settings)
+                store("minified", settings.output_minified_path)
+                if settings.publish_layer:
+                    reports["layer"] = publish_layer(
+                        settings, settings.output_minified_path, still_held=still_held
+                    )
+            seconds[phase] = round(time.perf_counter() - started, 3)
+    return RunReport(artifacts=uploaded, seconds=seconds, **reports)  # type: ignore[arg-type]
 
 
 def run_metadata(settings: Settings) -> MetadataReport:
@@ -83,6 +124,8 @@ def run_metadata(settings: Settings) -> MetadataReport:
             to replace; the old database stands.
     """
     path = settings.output_path
+    if not path.is_file():
+        artifacts.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     make_directory(path.parent)
     with (
@@ -146,13 +189,41 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     )
 
 
-def run_embedding(settings: Settings) -> EmbedReport:
+def run_embedding(settings: Settings, *, store: Callable[[], None] = lambda: None) -> EmbedReport:
     """Give every distinct text of the full database a vector, and index the vectors.
+
+    Args:
+        settings: which file, and which provider.
+        store: puts the finished file where it outlives this machine. Only then is the provider
+            told that the vectors are safe, since it may drop what they could be had from again.
 
     Raises:
         FdnixError: the provider failed or the file was refused; the old database stands.
     """
-    return embed_database(settings.embedding_path, _provider(settings), settings)
+    _fetch_full(settings)
+    provider = _provider(settings)
+    unconfirmed = replace(provider, confirm=lambda: None)
+    report = embed_database(settings.embedding_path, unconfirmed, settings)
+    store()
+    provider.confirm()
+    return report
+
+
+def estimate_embedding(settings: Settings) -> Estimate:
+    """What the embedding phase would send to its provider, which is not asked.
+
+    Raises:
+        FdnixError: there is no full database, or it was refused.
+    """
+    _fetch_full(settings)
+    provider = _provider(settings)
+    texts = texts_to_embed(settings.embedding_path, provider, settings)
+    return estimate(
+        (text.text for text in texts),
+        provider=provider.name,
+        model=provider.model,
+        batch_size=settings.bedrock_batch_size,
+    )
 
 
 def run_minified(settings: Settings) -> MinifiedReport:
@@ -161,13 +232,22 @@ def run_minified(settings: Settings) -> MinifiedReport:
     Raises:
         FdnixError: the result is too large or does not verify; the old database stands.
     """
+    _fetch_full(settings)
+    if not settings.output_minified_path.is_file():
+        artifacts.download_derived(settings, settings.embedding_path, settings.output_minified_path)
     return write_minified(settings.embedding_path, settings.output_minified_path, settings)
+
+
+def _fetch_full(settings: Settings) -> None:
+    """Have the full database from S3 if it is not here and the settings say where it lies."""
+    if settings.duckdb_data_key and not settings.embedding_path.is_file():
+        artifacts.download_full(settings, settings.embedding_path)
 
 
 def _provider(settings: Settings) -> Provider:
     if settings.provider == "local":
         return at_once(local.LocalEmbedder())
-    raise SettingsError("EMBEDDING_PROVIDER: bedrock is not available in this version; use local")
+    return bedrock_provider(settings)
 
 
 def _content_hash(package: Package) -> str:

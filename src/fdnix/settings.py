@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from fdnix.aws.requirements import contradictions
 from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _source(value: str) -> str:
 
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+# Amazon S3 user guide, "General purpose buckets naming rules".
+Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
 class Settings(BaseModel):
@@ -171,18 +174,31 @@ class Settings(BaseModel):
         None, description="a directory that holds fts.duckdb_extension and vss.duckdb_extension"
     )
 
-    aws_region: str | None = Field(None, description="an AWS region, such as eu-central-1")
-    artifacts_bucket: str | None = Field(None, description="the name of an S3 bucket")
+    aws_region: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$",
+        description="an AWS region, such as eu-central-1",
+    )
+    artifacts_bucket: Bucket | None = Field(None, description="the name of an S3 bucket")
     duckdb_data_key: str | None = Field(None, description="the S3 key of the full database")
     duckdb_minified_key: str | None = Field(None, description="the S3 key of the minified database")
     artifact_latest_alias: bool = Field(default=False, description="true or false")
-    bedrock_role_arn: str | None = Field(
-        None, description="the ARN of the role that Bedrock assumes for batch inference"
+    artifact_lock_seconds: int = Field(
+        300,
+        ge=3,
+        le=86_400,
+        description="whole seconds from 3 to 86400 after which a dead run's lock is taken over",
     )
-    bedrock_input_bucket: str | None = Field(
+    bedrock_role_arn: str | None = Field(
+        None,
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/\S+$",
+        description="the ARN of the role that Bedrock assumes for batch inference, "
+        "such as arn:aws:iam::123456789012:role/fdnix-bedrock-batch",
+    )
+    bedrock_input_bucket: Bucket | None = Field(
         None, description="the name of an S3 bucket; unset means ARTIFACTS_BUCKET"
     )
-    bedrock_output_bucket: str | None = Field(
+    bedrock_output_bucket: Bucket | None = Field(
         None, description="the name of an S3 bucket; unset means ARTIFACTS_BUCKET"
     )
     bedrock_model_id: str = Field("amazon.titan-embed-text-v2:0", description="a Bedrock model id")
@@ -200,7 +216,18 @@ class Settings(BaseModel):
     )
     bedrock_keep_files: bool = Field(default=False, description="true or false")
     publish_layer: bool = Field(default=False, description="true or false")
-    layer_arn: str | None = Field(None, description="an unversioned layer ARN, or a layer's name")
+    layer_arn: str | None = Field(
+        None,
+        # Lambda's API reference, PublishLayerVersion; the version is for `contradictions` to show.
+        pattern=r"^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+(:\d+)?"
+        r"|[A-Za-z0-9_-]{1,140})$",
+        description="an unversioned layer ARN, or a layer's name",
+    )
+    layer_architecture: Literal["x86_64", "arm64"] | None = Field(
+        None,
+        description="x86_64 or arm64: what the extensions in the layer are for; "
+        "unset means this machine's",
+    )
     layer_include_extensions: bool = Field(default=False, description="true or false")
     layer_keep_versions: int | None = Field(
         None, ge=1, description="a whole number of versions, 1 or above"
@@ -252,13 +279,19 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     }
     given |= {name: value for name, value in overrides.items() if value is not None}
     problems = [f"{name} was removed: {use}" for name, use in _REMOVED.items() if name in environ]
+    refused: dict[str, ErrorDetails] = {}
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        problems += [_problem(detail) for detail in error.errors()]
-        settings = None
-    problems += [] if settings is None else _one_path_for_two_files(settings)
-    if problems or settings is None:
+        refused = {str(detail["loc"][0]): detail for detail in error.errors()}
+        problems += [_problem(detail) for detail in refused.values()]
+        # The rest is still held together, so that one look at the message mends everything.
+        settings = Settings.model_validate(
+            {name: value for name, value in given.items() if name not in refused}
+        )
+    problems += contradictions(settings, refused)
+    problems += _one_path_for_two_files(settings)
+    if problems:
         raise SettingsError("\n  ".join(["the settings cannot be used:", *problems]))
     return settings
 

@@ -18,6 +18,8 @@ from fdnix.database.sizes import TableSize, table_sizes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fdnix.aws.artifacts import Snapshot
+    from fdnix.aws.batch_estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import SearchResults
     from fdnix.settings import Settings
@@ -68,7 +70,7 @@ def run_table(report: RunReport, settings: Settings) -> None:
     """Print the summary of a run."""
     table = Table(show_header=False)
     table.add_column()
-    table.add_column(justify="right")
+    table.add_column(justify="right", overflow="fold")
     if metadata := report.metadata:
         table.add_row("source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
         table.add_row("nixpkgs revision", metadata.revision or "unknown")
@@ -89,8 +91,29 @@ def run_table(report: RunReport, settings: Settings) -> None:
             table.add_row(f"{name}, bytes", f"{path.stat().st_size:,}")
     if report.minified:
         table.add_row("HNSW recall@10, minified", _ratio(report.minified.recall))
+    for kind, url in report.artifacts.items():
+        table.add_row(f"{kind} database in S3", url)
+    if report.layer:
+        table.add_row(
+            "layer version" + ("" if report.layer.published else " (unchanged)"), report.layer.arn
+        )
     for phase, seconds in report.seconds.items():
         table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
+    stdout.print(table)
+
+
+def estimate_table(estimate: Estimate) -> None:
+    """Print what embedding would come to."""
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("provider", estimate.provider)
+    table.add_row("model", estimate.model)
+    table.add_row("texts to embed", f"{estimate.texts:,}")
+    table.add_row("batch jobs", f"{estimate.jobs:,}")
+    table.add_row("texts on demand", f"{estimate.on_demand:,}")
+    table.add_row("tokens, about", f"{estimate.tokens:,}")
+    table.add_row("US dollars, about", "unknown" if estimate.usd is None else f"{estimate.usd:.4f}")
     stdout.print(table)
 
 
@@ -104,6 +127,21 @@ def search_results(results: SearchResults) -> None:
         stdout.print(name, soft_wrap=True)
         if hit.description:
             stdout.print(Text(f"    {hit.description}"), soft_wrap=True)
+
+
+def snapshot_table(snapshots: list[Snapshot]) -> None:
+    """Print the snapshots that lie in S3."""
+    table = Table("snapshot", "database", "written", "bytes", "key")
+    for snapshot in snapshots:
+        for kind, remote in snapshot.objects.items():
+            table.add_row(
+                snapshot.name,
+                kind,
+                f"{remote.last_modified:%Y-%m-%d %H:%M:%S} UTC",
+                f"{remote.size:,}",
+                str(remote.at),
+            )
+    stdout.print(table)
 
 
 def _ratio(value: float | None) -> str:

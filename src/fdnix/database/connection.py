@@ -94,6 +94,15 @@ def attach(
         raise DataError(f"{path}: DuckDB cannot open it: {_first_line(error)}") from error
 
 
+def extension_file(name: str, directory: Path | None = None) -> Path | None:
+    """The file of a DuckDB extension in `directory`, else in its wheel; None where neither is."""
+    file = f"{name}.duckdb_extension"
+    places = [] if directory is None else [directory / file]
+    if (wheel := find_spec(f"duckdb_extension_{name}")) and wheel.origin:
+        places.append(Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}" / file)
+    return next((place for place in places if place.is_file()), None)
+
+
 def load_extension(
     connection: duckdb.DuckDBPyConnection, name: str, directory: Path | None = None
 ) -> None:
@@ -102,11 +111,7 @@ def load_extension(
     Raises:
         DataError: the extension can be had from none of these.
     """
-    file = f"{name}.duckdb_extension"
-    places = [] if directory is None else [directory / file]
-    if (wheel := find_spec(f"duckdb_extension_{name}")) and wheel.origin:
-        places.append(Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}" / file)
-    found = next((place for place in places if place.is_file()), None)
+    found = extension_file(name, directory)
     try:
         if found:
             connection.execute(f"LOAD {literal(found)}")
@@ -118,7 +123,8 @@ def load_extension(
         raise DataError(
             f"DuckDB {duckdb.__version__} cannot load its extension {name!r}: "
             f"{_first_line(error)}; install duckdb-extension-{name}=={duckdb.__version__} with "
-            f"pip, or name a directory that holds {file} in DUCKDB_EXTENSION_DIRECTORY"
+            f"pip, or name a directory that holds {name}.duckdb_extension "
+            "in DUCKDB_EXTENSION_DIRECTORY"
         ) from error
 
 

@@ -84,7 +84,7 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     for probe, limit in zip(probes, limits, strict=True):
         rows = connection.execute(nearest, [str(probe.tolist()), wanted]).fetchall()
         found += sum(distance <= limit + _EQUAL for _, distance in rows)
-    recall = found / (wanted * len(probes))
+    recall = float(found / (wanted * len(probes)))
     if recall < _MIN_RECALL:
         raise DataError(
             f"{path}: the HNSW index finds {recall:.0%} of the nearest neighbours, less than "

@@ -203,9 +203,24 @@ def _state(
     return _State(meta, same_model, texts, stored, kept if same_model else 0)
 
 
-def pending_texts(connection: duckdb.DuckDBPyConnection) -> Iterator[Text]:
-    """The distinct texts of an open full database that have no vector, streamed."""
-    reader = connection.execute(schema_sql("pending_texts")).to_arrow_reader(_ROWS_PER_BATCH)
+def texts_to_embed(path: Path, provider: Provider, settings: Settings) -> Iterator[Text]:
+    """The texts for which `embed_database` would ask `provider`, which is not asked.
+
+    Raises:
+        DataError: the file is not a full database.
+    """
+    directory = settings.duckdb_extension_directory
+    rebuild = settings.force_rebuild_embeddings
+    with connect(path, read_only=True, extension_directory=directory) as connection:
+        state = _state(connection, path, provider, rebuild=rebuild)
+        yield from pending_texts(connection, every=not state.same_model)
+
+
+def pending_texts(connection: duckdb.DuckDBPyConnection, *, every: bool = False) -> Iterator[Text]:
+    """The distinct texts of an open full database that have no vector, or `every` one, streamed."""
+    reader = connection.execute(schema_sql("pending_texts"), {"every": every}).to_arrow_reader(
+        _ROWS_PER_BATCH
+    )
     for batch in reader:
         hashes, *columns = (column.to_pylist() for column in batch.columns)
         for content_hash, *parts in zip(hashes, *columns, strict=True):

@@ -1,0 +1,207 @@
+"""What lies in S3 for batch inference: inputs, outputs, states, and answers given on demand.
+
+    fdnix-batch/MODEL-DIMENSIONS/JOB/state.json            how far the job is
+    fdnix-batch/MODEL-DIMENSIONS/JOB/input.jsonl           its records
+    fdnix-batch/MODEL-DIMENSIONS/JOB/output/ID/…           what Bedrock wrote, in the output bucket
+    fdnix-batch/MODEL-DIMENSIONS/on-demand/HASH.json       an InvokeModel answer
+
+JOB is a hash of the records, so that the same work has the same place, and a container that starts
+from nothing finds all of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003 - msgspec reads the annotations
+import re
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import IO, TYPE_CHECKING, Literal
+
+import msgspec
+
+from fdnix.aws.session import error_code, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+ROOT = "fdnix-batch"
+READ_SIZE = 1 << 20
+READ_ATTEMPTS = 5
+_READERS = 8
+_DELETE_AT_ONCE = 1000  # DeleteObjects takes at most so many keys
+
+
+class JobState(msgspec.Struct, frozen=True):
+    """How far a job is: what a later run needs to find it again.
+
+    `planned`: its input may be missing or incomplete, and it was surely not submitted.
+    `submitting`: its input is complete, and it may have been submitted.
+    `submitted`: Bedrock answered with `arn`.
+    `collected`: its vectors are stored elsewhere; its files were kept on purpose.
+    """
+
+    job: str
+    phase: Literal["planned", "submitting", "submitted", "collected"]
+    records: int
+    planned_at: dt.datetime
+    attempt: int = 0
+    arn: str | None = None
+
+
+class BatchFiles:
+    """The objects of one model and dimension."""
+
+    def __init__(
+        self, s3: S3Client, *, input_bucket: str, output_bucket: str, model: str, dimensions: int
+    ) -> None:
+        """Name the place; nothing is read or written yet."""
+        self._s3 = s3
+        self._input = input_bucket
+        self._output = output_bucket
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "-", model)
+        self._prefix = f"{ROOT}/{slug}-{dimensions}/"
+
+    def job_of(self, input_uri: str) -> str | None:
+        """The job whose records lie at `input_uri`; None when it is none of this place."""
+        start = f"s3://{self._input}/{self._prefix}"
+        if not input_uri.startswith(start):
+            return None
+        return input_uri.removeprefix(start).partition("/")[0]
+
+    def input_uri(self, job: str) -> str:
+        """Where the records of `job` lie."""
+        return f"s3://{self._input}/{self._prefix}{job}/input.jsonl"
+
+    def output_uri(self, job: str) -> str:
+        """The folder that Bedrock writes the output of `job` to."""
+        return f"s3://{self._output}/{self._prefix}{job}/output/"
+
+    def states(self) -> list[JobState]:
+        """The states of all jobs that earlier runs left, oldest first."""
+        keys = [key for key in self._list(self._input, "") if key.endswith("/state.json")]
+        states = [msgspec.json.decode(self._get(self._input, key), type=JobState) for key in keys]
+        return sorted(states, key=lambda state: state.planned_at)
+
+    def write_state(self, state: JobState) -> None:
+        """Make `state` what a later run finds."""
+        self._put(f"{self._prefix}{state.job}/state.json", msgspec.json.encode(state))
+
+    def upload_input(self, job: str, records: IO[bytes]) -> None:
+        """Put the JSONL `records` where Bedrock reads them; not visible before they are whole."""
+        key = f"{self._prefix}{job}/input.jsonl"
+        with explained(f"write s3://{self._input}/{key}"):
+            self._s3.upload_fileobj(
+                records, self._input, key, ExtraArgs={"ContentType": "application/jsonl"}
+            )
+
+    def input_lines(self, job: str) -> Iterator[bytes]:
+        """The records of `job`; none where the object is gone."""
+        return self._lines(self._input, f"{self._prefix}{job}/input.jsonl")
+
+    def has_output(self, job: str, arn: str) -> bool:
+        """Whether Bedrock's output file for this job is there."""
+        key = self._output_folder(job, arn) + "input.jsonl.out"
+        return any(found.endswith(key) for found in self._list(self._output, key))
+
+    def output_lines(self, job: str, arn: str) -> Iterator[bytes]:
+        """The lines that Bedrock wrote; none where the object is missing."""
+        folder = self._output_folder(job, arn)
+        return self._lines(self._output, f"{self._prefix}{folder}input.jsonl.out")
+
+    def manifest(self, job: str, arn: str) -> bytes | None:
+        """What Bedrock says it did, as JSON; None where it says nothing."""
+        key = f"{self._prefix}{self._output_folder(job, arn)}manifest.json.out"
+        return b"".join(self._lines(self._output, key)) or None
+
+    def remove(self, job: str) -> None:
+        """Remove all of a job, its state last, so that a run cut off here is found and ended."""
+        if self._output != self._input:
+            self._delete(self._output, list(self._list(self._output, f"{job}/")))
+        keys = list(self._list(self._input, f"{job}/"))
+        state = f"{self._prefix}{job}/state.json"
+        self._delete(self._input, [key for key in keys if key != state])
+        self._delete(self._input, [key for key in keys if key == state])
+
+    def keep_answer(self, name: str, answer: bytes) -> None:
+        """Keep an on-demand answer until `remove_answers`."""
+        self._put(f"{self._prefix}on-demand/{name}.json", answer)
+
+    def answers(self) -> Iterator[tuple[str, bytes]]:
+        """The on-demand answers that were kept, with their names."""
+        keys = list(self._list(self._input, "on-demand/"))
+        names = [key.rpartition("/")[2].removesuffix(".json") for key in keys]
+        with ThreadPoolExecutor(_READERS) as pool:
+            yield from zip(names, pool.map(self._get, repeat(self._input), keys), strict=True)
+
+    def remove_answers(self, names: Iterable[str]) -> None:
+        """Remove these on-demand answers."""
+        self._delete(self._input, [f"{self._prefix}on-demand/{name}.json" for name in names])
+
+    def _output_folder(self, job: str, arn: str) -> str:
+        return f"{job}/output/{arn.rpartition('/')[2]}/"
+
+    def _put(self, key: str, body: bytes) -> None:
+        with explained(f"write s3://{self._input}/{key}"):
+            self._s3.put_object(
+                Bucket=self._input, Key=key, Body=body, ContentType="application/json"
+            )
+
+    def _get(self, bucket: str, key: str) -> bytes:
+        return b"\n".join(self._lines(bucket, key))
+
+    def _list(self, bucket: str, under: str) -> Iterator[str]:
+        prefix = self._prefix + under
+        with explained(f"list s3://{bucket}/{prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix
+            ):
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    def _delete(self, bucket: str, keys: list[str]) -> None:
+        for start in range(0, len(keys), _DELETE_AT_ONCE):
+            some = keys[start : start + _DELETE_AT_ONCE]
+            with explained(f"remove objects from s3://{bucket}/{self._prefix}"):
+                self._s3.delete_objects(
+                    Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some]}
+                )
+
+    def _lines(self, bucket: str, key: str) -> Iterator[bytes]:
+        rest = b""
+        for part in self._parts(bucket, key):
+            lines = (rest + part).split(b"\n")
+            rest = lines.pop()
+            yield from lines
+        if rest:
+            yield rest
+
+    def _parts(self, bucket: str, key: str) -> Iterator[bytes]:
+        """The object's bytes; a connection that is cut is taken up again where it ended."""
+        from botocore.exceptions import (  # noqa: PLC0415
+            ClientError,
+            HTTPClientError,
+            IncompleteReadError,
+        )
+
+        offset = 0
+        failures = 0
+        with explained(f"read s3://{bucket}/{key}"):
+            while True:
+                try:
+                    answer = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-")
+                    for part in answer["Body"].iter_chunks(READ_SIZE):
+                        offset += len(part)
+                        failures = 0
+                        yield part
+                except (HTTPClientError, IncompleteReadError):
+                    failures += 1
+                    if failures == READ_ATTEMPTS:
+                        raise
+                except ClientError as error:
+                    # InvalidRange is how S3 answers for an empty object, or at its very end.
+                    if error_code(error) not in {"NoSuchKey", "404", "InvalidRange", "416"}:
+                        raise
+                    return
+                else:
+                    return

@@ -1,0 +1,51 @@
+"""Small databases in fdnix's schema, for tests of what carries the files about."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import fdnix
+from fdnix.database.connection import connect, schema_sql
+from fdnix.database.meta import SCHEMA_VERSION, write_meta
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) -> Path:
+    """Write a database of `packages` packages to `path`; `meta` is put over its `fdnix_meta`."""
+    path.write_bytes(_database(kind, packages, tuple(meta.items())))
+    return path
+
+
+@cache
+def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
+    with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
+        connection.execute(schema_sql("full"))
+        connection.execute(schema_sql("embeddings").format(dimensions=4))
+        connection.execute(
+            """
+            INSERT INTO packages BY NAME
+            SELECT 'p' || i AS package_id, 'p' || i AS name, 'p' || i AS pname,
+                   sha256(i::VARCHAR) AS content_hash, now() AS indexed_at,
+                   repeat(sha256(i::VARCHAR), 10) AS description
+            FROM range(?) AS r(i)
+            """,
+            [packages],
+        )
+        connection.execute(
+            "INSERT INTO packages_fts_source BY NAME SELECT package_id, name FROM packages"
+        )
+        values = {
+            "kind": kind,
+            "schema_version": SCHEMA_VERSION,
+            "fdnix_version": fdnix.__version__,
+            "package_count": packages,
+            "embedding_count": 0,
+            "nixpkgs_revision": REVISION,
+            "build_id" if kind == "full" else "source_build_id": "b1",
+        }
+        write_meta(connection, {**values, **dict(meta)})
+        connection.execute("CHECKPOINT")
+        return (Path(directory) / "db").read_bytes()

@@ -101,9 +101,7 @@ def main(
             console.print(category_table(queries, of_engine))
 
 
-def measure(
-    name: str, corpus: Corpus, sets: Mapping[str, Sequence[Query]]
-) -> Mapping[str, Result]:
+def measure(name: str, corpus: Corpus, sets: Mapping[str, Sequence[Query]]) -> Mapping[str, Result]:
     """What the engine reaches on every set of queries; its index is built once, for this run."""
     with (
         TemporaryDirectory(prefix="fdnix-relevance-") as directory,

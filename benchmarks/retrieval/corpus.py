@@ -28,9 +28,7 @@ class Corpus:
     Attributes:
         path: the database file.
         ids: package ids.
-        fields: names of the texts: the attribute path, and the text columns that full-text search
-            indexes.
-        texts: a row of texts a package, in the order of `fields`.
+        texts: of every package what full-text search indexes, a line a column.
         vectors: of unit length, a row for every distinct text that was embedded.
         vector_of: for every package the row of `vectors` that is its own, -1 where it has none.
         entry_of: the entry of every package.
@@ -39,8 +37,7 @@ class Corpus:
 
     path: Path
     ids: tuple[str, ...]
-    fields: tuple[str, ...]
-    texts: tuple[tuple[str, ...], ...]
+    texts: tuple[str, ...]
     vectors: Vectors
     vector_of: NDArray[np.int64]
     entry_of: Mapping[str, int]
@@ -57,13 +54,12 @@ def load(path: Path) -> Corpus:
         packages = connection.execute(
             "SELECT package_id, attribute_set, pname, description FROM packages ORDER BY package_id"
         ).fetchall()
-        fields, texts = _texts(connection)
+        texts = _texts(connection)
         vectors, vector_of = _vectors(connection)
         meta = dict(connection.execute("SELECT key, value FROM fdnix_meta").fetchall())
     return Corpus(
         path=path,
         ids=tuple(row[0] for row in packages),
-        fields=fields,
         texts=texts,
         vectors=vectors,
         vector_of=vector_of,
@@ -72,26 +68,14 @@ def load(path: Path) -> Corpus:
     )
 
 
-def _texts(
-    connection: duckdb.DuckDBPyConnection,
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def _texts(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     relation = connection.sql("SELECT * FROM packages_fts_source ORDER BY package_id")
-    columns = tuple(
+    texts = [
         name
         for name, kind in zip(relation.columns, relation.types, strict=True)
         if kind == "VARCHAR" and name != "package_id"
-    )
-    selected = relation.select("package_id", *columns).fetchall()
-    fields = ("attribute_path", *(column for column in columns if column != "attribute_path"))
-    return fields, tuple(
-        tuple(text or "" for text in row[:1] + tuple(_without(row, columns))) for row in selected
-    )
-
-
-def _without(row: tuple[str | None, ...], columns: tuple[str, ...]) -> list[str | None]:
-    """The texts of a row but for the attribute path, which its id gives already."""
-    pairs = zip(columns, row[1:], strict=True)
-    return [text for column, text in pairs if column != "attribute_path"]
+    ]
+    return tuple("\n".join(filter(None, row)) for row in relation.select(*texts).fetchall())
 
 
 def _vectors(connection: duckdb.DuckDBPyConnection) -> tuple[Vectors, NDArray[np.int64]]:

@@ -11,13 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
 from retrieval.corpus import load
 from retrieval.engines import ENGINES
 from retrieval.queries import Part, Query, read_queries, select
 from retrieval.scoring import Scores, mean, score
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import click
 import numpy as np
 
 from fdnix.database.connection import connect
+from fdnix.embedding.local import LocalEmbedder
 from retrieval.entries import Package, entry_of
-from retrieval.query_vectors import embedder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +50,7 @@ def load(path: Path) -> Corpus:
 
     Raises:
         fdnix.errors.DataError: the file is missing, damaged or not DuckDB's.
+        click.ClickException: its vectors are of a model that cannot embed queries here.
     """
     with connect(path, read_only=True) as connection:
         packages = connection.execute(
@@ -64,7 +66,7 @@ def load(path: Path) -> Corpus:
         vectors=vectors,
         vector_of=vector_of,
         entry_of=entry_of(Package(*row) for row in packages),
-        embed=embedder(meta),
+        embed=_embedder(meta),
     )
 
 
@@ -87,3 +89,13 @@ def _vectors(connection: duckdb.DuckDBPyConnection) -> tuple[Vectors, NDArray[np
     row_of = {content_hash: row for row, content_hash in enumerate(hashes)}
     wanted = connection.execute("SELECT content_hash FROM packages ORDER BY package_id").fetchall()
     return vectors, np.array([row_of.get(content_hash, -1) for (content_hash,) in wanted])
+
+
+def _embedder(meta: Mapping[str, str]) -> Callable[[str], Vectors]:
+    local = LocalEmbedder()
+    if meta.get("embedding_model") != local.model:
+        raise click.ClickException(
+            f"the database was embedded with {meta.get('embedding_model')}; this benchmark embeds "
+            f"queries with {local.model} alone: build the database with EMBEDDING_PROVIDER=local"
+        )
+    return lambda text: local.embed([text])[0]

@@ -118,7 +118,7 @@ def sqlite_fts5(corpus: Corpus, directory: Path) -> Iterator[Search]:
 
 @contextmanager
 def tantivy(corpus: Corpus, directory: Path) -> Iterator[Search]:
-    """tantivy and its BM25."""
+    """The Rust library tantivy and its BM25."""
     module = _peer("tantivy")
     schema = module.SchemaBuilder()
     schema.add_text_field("id", stored=True, tokenizer_name="raw")
@@ -164,7 +164,7 @@ def lancedb(corpus: Corpus, directory: Path) -> Iterator[Search]:
 
 @contextmanager
 def fdnix(corpus: Corpus, _: Path) -> Iterator[Search]:
-    """fdnix's own ranking, a page of ten."""
+    """The ranking of fdnix itself, a page of ten."""
     index = import_module("fdnix.search").SearchIndex.open(corpus.path)
     yield lambda text: [hit.package_id for hit in index.search(text, limit=10).hits]
 

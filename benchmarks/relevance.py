@@ -88,6 +88,9 @@ def main(
     chosen by the SHA-256 of their text.
     """
     sets = {path.stem: select(read_queries(path), Part(part)) for path in files or (CURATED,)}
+    for name, queries in sets.items():
+        if not queries:
+            raise click.ClickException(f"{name}: no query is in the part {part!r}")
     corpus = load(database)
     results = {name: measure(name, corpus, sets) for name in engines or ENGINES}
     if as_json:

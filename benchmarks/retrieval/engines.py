@@ -146,7 +146,7 @@ def tantivy(corpus: Corpus, directory: Path) -> Iterator[Search]:
 def lancedb(corpus: Corpus, directory: Path) -> Iterator[Search]:
     """LanceDB's hybrid search: its BM25, exact cosine, its reciprocal rank fusion."""
     # Else it warns on every query that a column will be left out by a later version.
-    os.environ.setdefault("LANCE_LOG", "error")
+    os.environ.setdefault("LANCEDB_LOG", "error")
     module = _peer("lancedb")
     of_package = np.vstack([corpus.vectors, np.zeros_like(corpus.vectors[:1])])[corpus.vector_of]
     vector = pa.FixedSizeListArray.from_arrays(pa.array(of_package.ravel()), of_package.shape[1])

@@ -1,0 +1,1 @@
+"""Measuring how well search engines answer package queries: queries, scores, engines."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.catalogues import entries, settings_in, write_catalogue
 
 from fdnix import pipeline
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
 from fdnix.database.indexes import verify_fts, verify_hnsw_plan
+from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
@@ -168,7 +168,7 @@ def test_a_kill_at_any_moment_leaves_whole_artifacts(line: str, settings: Settin
     ) as process:
         assert process.stderr
         assert any(line in written for written in process.stderr)
-        time.sleep(random.random() / 5)  # noqa: S311
+        time.sleep(random.random() / 5)
         process.kill()
     verify(settings, packages={40, 50})
     finish(settings)

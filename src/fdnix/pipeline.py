@@ -43,11 +43,20 @@ class MetadataReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did; None for the phases it was not asked for. `seconds` is by phase."""
+    """What a run did; None for the phases it was not asked for.
+
+    Attributes:
+        metadata: of the metadata phase.
+        embedding: of the embedding phase.
+        minified: of the minified phase.
+        bytes: the sizes of the files there are now, `full` and `minified`.
+        seconds: by phase.
+    """
 
     metadata: MetadataReport | None = None
     embedding: EmbedReport | None = None
     minified: MinifiedReport | None = None
+    bytes: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -69,7 +78,12 @@ def run(settings: Settings) -> RunReport:
         log.info("phase %s", phase)
         reports[phase] = phases[phase](settings)
         seconds[phase] = round(time.perf_counter() - started, 3)
-    return RunReport(seconds=seconds, **reports)  # type: ignore[arg-type]
+    return RunReport(bytes=_sizes(settings), seconds=seconds, **reports)  # type: ignore[arg-type]
+
+
+def _sizes(settings: Settings) -> dict[str, int]:
+    files = {"full": settings.embedding_path, "minified": settings.output_minified_path}
+    return {name: path.stat().st_size for name, path in files.items() if path.is_file()}
 
 
 def run_metadata(settings: Settings) -> MetadataReport:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.catalogues import entries, settings_in, write_catalogue
 
 from fdnix import pipeline
+from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
-from support.catalogues import entries, settings_in, write_catalogue
 
 from fdnix import pipeline
 from fdnix.database.connection import building, connect, identifier, literal, load_extension
 from fdnix.database.full import verify_counts
 from fdnix.errors import DataError, SettingsError
+from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
@@ -45,9 +45,14 @@ def test_a_build_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     path = tmp_path / "db"
     write_some(path)
     before = path.read_bytes()
-    with pytest.raises(ZeroDivisionError), building(path) as part:
-        write_some(part)
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with building(path) as part:
+            write_some(part)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -131,7 +136,7 @@ def test_a_full_disk_is_one_message_and_the_artifact_stays(indexed: Settings) ->
         ],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         # The file may not grow above a megabyte.
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
         capture_output=True,
         text=True,
         check=False,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from support.catalogues import entry, write_catalogue
 
 from fdnix.database.connection import connect, schema_sql
 from fdnix.database.rows import package_table
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.package import Package
+from support.catalogues import entry, write_catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -55,6 +55,8 @@ def connect(
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
     """
     with closing(duckdb.connect()) as connection:
+        # It would go to standard output, where results belong.
+        connection.execute("SET enable_progress_bar = false")
         for name in extensions:
             load_extension(connection, name, extension_directory)
         if path is not None:

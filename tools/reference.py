@@ -41,7 +41,13 @@ def _shown(value: object) -> str:
 def commands_page() -> str:
     """The page that shows the help of every command."""
     lines = ["# Commands", "", "What `fdnix --help` and the help of each command say.", ""]
-    root = click.Context(cli, info_name="fdnix", max_content_width=100, terminal_width=100)
+    root = click.Context(
+        cli,
+        info_name="fdnix",
+        max_content_width=100,
+        terminal_width=100,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
     contexts = [root] + [
         click.Context(
             command, info_name=name, parent=root, max_content_width=100, terminal_width=100

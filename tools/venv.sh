@@ -34,9 +34,12 @@ make_venv() {
 
 install() {
     echo "fdnix: installing into .venv (once; takes a minute)" >&2
-    [ -x "$venv/bin/python" ] && [ -f "$venv/.made" ] || { make_venv && : >"$venv/.made"; }
+    if [ ! -x "$venv/bin/python" ] || [ ! -f "$venv/.made" ]; then
+        make_venv
+        : >"$venv/.made"
+    fi
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$root/constraints.txt" --editable "$root[$extras]" || {
+        --constraint "$root/constraints.txt" --editable "${root}[$extras]" || {
         echo "fdnix: the installation failed; the lines above say why. Run the command again" \
             "to try again" >&2
         exit 2

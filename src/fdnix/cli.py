@@ -279,4 +279,4 @@ def _run(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         show.as_json(report)
     else:
-        show.run_table(report, settings)
+        show.run_table(report)

@@ -57,6 +57,7 @@ class RunReport:
         minified: of the minified phase.
         artifacts: where in S3 each database was put, by kind.
         layer: the Lambda layer version that holds the minified database.
+        bytes: the sizes of the files there are now, `full` and `minified`.
         seconds: by phase, transfers included.
     """
 
@@ -65,6 +66,7 @@ class RunReport:
     minified: MinifiedReport | None = None
     artifacts: dict[artifacts.Kind, str] = field(default_factory=dict)
     layer: Publication | None = None
+    bytes: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -110,7 +112,17 @@ def run(settings: Settings) -> RunReport:
                         settings, settings.output_minified_path, still_held=still_held
                     )
             seconds[phase] = round(time.perf_counter() - started, 3)
-    return RunReport(artifacts=uploaded, seconds=seconds, **reports)  # type: ignore[arg-type]
+    return RunReport(
+        artifacts=uploaded,
+        bytes=_sizes(settings),
+        seconds=seconds,
+        **reports,  # type: ignore[arg-type]
+    )
+
+
+def _sizes(settings: Settings) -> dict[str, int]:
+    files = {"full": settings.embedding_path, "minified": settings.output_minified_path}
+    return {name: path.stat().st_size for name, path in files.items() if path.is_file()}
 
 
 def run_metadata(settings: Settings) -> MetadataReport:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from fdnix.aws.batch_estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import SearchResults
-    from fdnix.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -54,19 +53,23 @@ def as_json(report: object) -> None:
 
 def info_tables(info: DatabaseInfo) -> None:
     """Print what a database holds: its meta table, then its tables with their sizes."""
-    meta = Table("key", "value", title=f"{info.path}: {info.bytes:,} bytes", title_justify="left")
+    stdout.print(f"{info.path}: {info.bytes:,} bytes", soft_wrap=True, markup=False)
+    meta = Table("key")
+    meta.add_column("value", overflow="fold")
     for key, value in info.meta.items():
         meta.add_row(key, value)
     stdout.print(meta)
-    tables = Table("table", title="tables", title_justify="left")
+    tables = Table("table")
     tables.add_column("rows", justify="right")
     tables.add_column("bytes", justify="right")
     for table in info.tables:
         tables.add_row(table.name, f"{table.rows:,}", f"{table.bytes:,}")
+    rest = max(0, info.bytes - sum(table.bytes for table in info.tables))
+    tables.add_row("indexes and free room", "", f"{rest:,}")
     stdout.print(tables)
 
 
-def run_table(report: RunReport, settings: Settings) -> None:
+def run_table(report: RunReport) -> None:
     """Print the summary of a run."""
     table = Table(show_header=False)
     table.add_column()
@@ -83,12 +86,8 @@ def run_table(report: RunReport, settings: Settings) -> None:
         table.add_row("vectors dropped", f"{embedding.dropped:,}")
         table.add_row("texts without a vector", f"{embedding.failed:,}")
         table.add_row("HNSW recall@10", _ratio(embedding.recall))
-    for name, path in (
-        ("full database", settings.embedding_path),
-        ("minified database", settings.output_minified_path),
-    ):
-        if path.is_file():
-            table.add_row(f"{name}, bytes", f"{path.stat().st_size:,}")
+    for name, size in report.bytes.items():
+        table.add_row(f"{name} database, bytes", f"{size:,}")
     if report.minified:
         table.add_row("HNSW recall@10, minified", _ratio(report.minified.recall))
     for kind, url in report.artifacts.items():
@@ -99,6 +98,8 @@ def run_table(report: RunReport, settings: Settings) -> None:
         )
     for phase, seconds in report.seconds.items():
         table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
+    if len(report.seconds) > 1:
+        table.add_row("seconds, all", f"{sum(report.seconds.values()):.1f}")
     stdout.print(table)
 
 

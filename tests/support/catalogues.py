@@ -11,28 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-WORDS = [
-    "editor",
-    "browser",
-    "compiler",
-    "library",
-    "terminal",
-    "database",
-    "archive",
-    "music",
-    "video",
-    "image",
-    "font",
-    "game",
-    "network",
-    "backup",
-    "search",
-    "parser",
-    "crypto",
-    "kernel",
-    "driver",
-    "shell",
-]
+WORDS = ("editor", "browser", "compiler", "library", "terminal", "database", "archive", "music")
 
 
 def entry(pname: str, version: str = "1.0", **meta: Any) -> dict[str, Any]:

@@ -55,12 +55,20 @@ def connect(
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
     """
     with closing(duckdb.connect()) as connection:
+        # It would go to standard output, where results belong.
+        connection.execute("SET enable_progress_bar = false")
         for name in extensions:
             load_extension(connection, name, extension_directory)
         if path is not None:
             attach(connection, path, MAIN, read_only=read_only)
             connection.execute(f"USE {MAIN}")
-        yield connection
+        try:
+            yield connection
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            # Who builds a file tells what became of it.
+            if not read_only:
+                raise
+            raise DataError(f"{path}: DuckDB cannot read it: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -149,7 +157,7 @@ def building(path: Path) -> Iterator[Path]:
             yield part
             _put_in_place(part, path)
         except (duckdb.IOException, duckdb.FatalException) as error:
-            raise _not_written(part, _first_line(error)) from error
+            raise _not_built(path, _first_line(error)) from error
         finally:
             for file in leftovers:
                 file.unlink(missing_ok=True)
@@ -161,11 +169,13 @@ def _put_in_place(part: Path, path: Path) -> None:
         part.replace(path)
         _sync(path.parent)
     except OSError as error:
-        raise _not_written(part, error.strerror) from error
+        raise _not_built(path, error.strerror) from error
 
 
-def _not_written(part: Path, reason: str | None) -> SettingsError:
-    return SettingsError(f"{part}: cannot be written: {reason}; what was there before is unchanged")
+def _not_built(path: Path, reason: str | None) -> SettingsError:
+    return SettingsError(
+        f"{path}: could not be built: {reason}; what was there before is unchanged"
+    )
 
 
 def make_directory(path: Path) -> None:

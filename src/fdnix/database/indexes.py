@@ -81,7 +81,7 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     wanted = min(_NEIGHBOURS, len(vectors))
     limits = 1.0 - np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
     found = 0
-    for probe, limit in zip(probes, limits, strict=True):
+    for probe, limit in zip(probes, limits.tolist(), strict=True):
         rows = connection.execute(nearest, [str(probe.tolist()), wanted]).fetchall()
         found += sum(distance <= limit + _EQUAL for _, distance in rows)
     recall = float(found / (wanted * len(probes)))

@@ -1,0 +1,97 @@
+"""The indexes are made, used, and held to what they promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fdnix.database.connection import connect, schema_sql
+from fdnix.database.indexes import create_hnsw, measure_recall, verify_fts, verify_hnsw_plan
+from fdnix.errors import DataError
+from fdnix.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from fdnix.settings import Settings
+
+
+def fill(connection: duckdb.DuckDBPyConnection, rows: int, dimensions: int = 8) -> None:
+    """Put as many random unit vectors into a new table `embeddings`."""
+    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+    vectors = np.random.default_rng(1).normal(size=(rows, dimensions)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    arrow = pa.table(
+        {
+            "content_hash": [f"{i:032x}" for i in range(rows)],
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), dimensions),
+        }
+    )
+    connection.register("arrow", arrow)
+    connection.execute("INSERT INTO embeddings SELECT * FROM arrow")
+
+
+def test_the_index_is_in_the_file_with_its_parameters_and_in_the_plan(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with connect(path) as connection:
+        fill(connection, 500)
+        create_hnsw(connection, load_settings({}))
+    assert not path.with_name("db.wal").exists()
+    with connect(path, read_only=True) as connection:
+        verify_hnsw_plan(connection, path)
+        assert measure_recall(connection, path) >= 0.99
+        row = connection.execute(
+            "SELECT index_name, metric, dimensions, count FROM pragma_hnsw_index_info()"
+        ).fetchone()
+    assert row == ("embeddings_vss_idx", "cosine", 8, 500)
+
+
+def test_a_table_without_its_index_is_noticed(tmp_path: Path) -> None:
+    with connect(tmp_path / "db") as connection:
+        fill(connection, 20)
+        with pytest.raises(DataError, match="does not use the HNSW index"):
+            verify_hnsw_plan(connection, tmp_path / "db")
+        with pytest.raises(DataError, match="does not use the HNSW index"):
+            measure_recall(connection, tmp_path / "db")
+
+
+def test_an_index_that_finds_too_little_is_refused_with_what_to_raise(tmp_path: Path) -> None:
+    poor = load_settings({}, vss_hnsw_m=2, vss_ef_construction=1, vss_ef_search=1)
+    with connect(tmp_path / "db") as connection:
+        fill(connection, 5000, dimensions=64)
+        create_hnsw(connection, poor)
+        with pytest.raises(DataError, match=r"finds \d+% of the nearest .*; raise VSS_EF_SEARCH"):
+            measure_recall(connection, tmp_path / "db")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 9])
+def test_fewer_vectors_than_neighbours_are_all_found(rows: int, tmp_path: Path) -> None:
+    with connect(tmp_path / "db") as connection:
+        fill(connection, rows)
+        create_hnsw(connection, load_settings({}))
+        assert measure_recall(connection, tmp_path / "db") == 1.0
+
+
+def test_texts_at_equal_distances_are_no_misses(tmp_path: Path) -> None:
+    with connect(tmp_path / "db") as connection:
+        connection.execute(schema_sql("embeddings").format(dimensions=2))
+        connection.execute("INSERT INTO embeddings SELECT i::VARCHAR, [1, 0] FROM range(50) r(i)")
+        create_hnsw(connection, load_settings({}))
+        assert measure_recall(connection, tmp_path / "db") == 1.0
+
+
+def test_a_full_text_index_that_lost_its_terms_is_noticed(
+    indexed: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "db"
+    path.write_bytes(indexed.output_minified_path.read_bytes())
+    with connect(path) as connection:
+        verify_fts(connection, path, macro="packages_fts_idx")
+        connection.execute("UPDATE packages SET pname = 'unheardof'")
+        with pytest.raises(DataError, match="does not find 'unheardof'"):
+            verify_fts(connection, path, macro="packages_fts_idx")

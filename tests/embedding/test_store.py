@@ -1,0 +1,185 @@
+"""The embedding phase: one vector for each distinct text, and never the same work twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from fdnix import pipeline
+from fdnix.database.connection import connect
+from fdnix.database.indexes import verify_hnsw_plan
+from fdnix.database.meta import read_meta, write_meta
+from fdnix.embedding.local import LocalEmbedder
+from fdnix.embedding.store import (
+    Failure,
+    Provider,
+    Text,
+    Vectors,
+    at_once,
+    embed_database,
+    pending_texts,
+)
+from fdnix.errors import DataError
+from support.catalogues import entries, entry, settings_in, write_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from fdnix.settings import Settings
+
+
+def provider(model: str = "test", dimensions: int = 8, failing: str | None = None) -> Provider:
+    """Vectors drawn by the content hash; texts that hold the word `failing` get none."""
+
+    def vectors(texts: Iterator[Text], total: int) -> Iterable[Vectors | Failure]:
+        found = list(texts)
+        assert len(found) == total
+        for text in found:
+            if failing and failing in text.text:
+                yield Failure(text.content_hash, "refused")
+                continue
+            vector = np.random.default_rng(int(text.content_hash[:8], 16)).normal(size=dimensions)
+            unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+            yield Vectors([text.content_hash], unit[np.newaxis])
+
+    return Provider("local", model, dimensions, vectors)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a metadata phase that has ended, over thirty packages."""
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(30)))
+    pipeline.run(settings.replace(processing_mode="metadata"))
+    return settings
+
+
+def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with connect(path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_every_text_has_its_vector_under_an_index(settings: Settings) -> None:
+    path = settings.output_path
+    report = embed_database(path, at_once(LocalEmbedder()), settings)
+    assert (report.distinct_texts, report.embedded, report.reused, report.failed) == (30, 30, 0, 0)
+    assert report.recall is not None
+    assert query(path, "SELECT count(*) FROM packages SEMI JOIN embeddings USING (content_hash)")[
+        0
+    ] == (30,)
+    with connect(path, read_only=True) as connection:
+        verify_hnsw_plan(connection, path)
+
+
+def test_packages_with_one_text_share_one_vector(tmp_path: Path) -> None:
+    packages = {
+        f"python3{minor}Packages.requests": entry("requests", description="HTTP")
+        for minor in (1, 2)
+    }
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", packages))
+    report = pipeline.run(settings)
+    assert report.embedding
+    assert (report.embedding.distinct_texts, report.embedding.embedded) == (1, 1)
+
+
+def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings: Settings) -> None:
+    embed_database(settings.output_path, provider(), settings)
+    before = settings.output_path.stat()
+    report = embed_database(settings.output_path, provider(), settings)
+    assert (report.embedded, report.reused, report.recall is None) == (0, 30, False)
+    after = settings.output_path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("other", [provider(model="another"), provider(dimensions=4)])
+def test_another_model_or_dimension_embeds_every_text_again(
+    other: Provider, settings: Settings
+) -> None:
+    embed_database(settings.output_path, provider(), settings)
+    report = embed_database(settings.output_path, other, settings)
+    assert (report.embedded, report.reused, report.dropped) == (30, 0, 30)
+    assert query(settings.output_path, "SELECT DISTINCT len(vector) FROM embeddings") == [
+        (other.dimensions,)
+    ]
+
+
+def test_rebuilding_embeds_every_text_again(settings: Settings) -> None:
+    embed_database(settings.output_path, provider(), settings)
+    forced = settings.replace(force_rebuild_embeddings=True)
+    assert embed_database(settings.output_path, provider(), forced).embedded == 30
+
+
+def test_other_index_settings_build_the_index_again_and_embed_nothing(settings: Settings) -> None:
+    embed_database(settings.output_path, provider(), settings)
+    changed = settings.replace(vss_hnsw_m=8)
+    assert embed_database(settings.output_path, provider(), changed).embedded == 0
+    with connect(settings.output_path, read_only=True) as connection:
+        assert read_meta(connection, settings.output_path)["hnsw_m"] == "8"
+
+
+def test_a_failed_text_is_on_record_and_tried_again(settings: Settings) -> None:
+    path = settings.output_path
+    report = embed_database(path, provider(failing="number 7"), settings)
+    assert (report.embedded, report.failed) == (29, 1)
+    report = embed_database(path, provider(failing="number 7"), settings)
+    assert (report.embedded, report.reused, report.failed) == (0, 29, 1)
+    assert query(path, "SELECT reason, attempts FROM embedding_failures") == [("refused", 2)]
+    report = embed_database(path, provider(), settings)
+    assert (report.embedded, report.failed) == (1, 0)
+    assert query(path, "FROM embedding_failures") == []
+
+
+def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) -> None:
+    def breaks(texts: Iterator[Text], total: int) -> Iterable[Vectors | Failure]:
+        yield from list(provider().vectors(texts, total))[:5]
+        raise DataError("the provider broke")
+
+    before = settings.output_path.read_bytes()
+    with pytest.raises(DataError, match="the provider broke"):
+        embed_database(settings.output_path, Provider("local", "test", 8, breaks), settings)
+    assert settings.output_path.read_bytes() == before
+
+
+def test_the_provider_is_told_only_when_the_vectors_are_in_place(settings: Settings) -> None:
+    told: list[int] = []
+
+    def confirm() -> None:
+        told.append(len(query(settings.output_path, "FROM embeddings")))
+
+    plain = provider()
+    embed_database(
+        settings.output_path,
+        Provider(plain.name, plain.model, plain.dimensions, plain.vectors, confirm),
+        settings,
+    )
+    assert told == [30]
+
+
+def test_texts_of_another_version_of_fdnix_are_refused(settings: Settings) -> None:
+    with connect(settings.output_path) as connection:
+        write_meta(connection, {"embedding_text_version": 999})
+    with pytest.raises(DataError, match="run fdnix metadata first"):
+        embed_database(settings.output_path, provider(), settings)
+
+
+def test_texts_come_in_the_order_of_their_packages(settings: Settings) -> None:
+    with connect(settings.output_path, read_only=True) as connection:
+        texts = [text.text for text in pending_texts(connection)]
+    names = [text.split(". ")[0] for text in texts]
+    assert len(names) == 30
+    assert names == sorted(names)
+
+
+def test_the_embedding_phase_works_on_duckdb_path_where_that_is_set(
+    settings: Settings, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.duckdb"
+    other.write_bytes(settings.output_path.read_bytes())
+    before = settings.output_path.read_bytes()
+    report = pipeline.run(settings.replace(duckdb_path=other, processing_mode="embedding"))
+    assert report.embedding
+    assert report.embedding.embedded == 30
+    assert query(other, "SELECT count(*) FROM embeddings") == [(30,)]
+    assert settings.output_path.read_bytes() == before

@@ -1,0 +1,293 @@
+"""What the commands promise: help with examples, exit codes, JSON, and errors in one message."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fdnix import pipeline
+from fdnix.cli import cli, main
+from fdnix.console import log
+from fdnix.database.connection import connect
+from fdnix.database.full import verify_counts
+from support.catalogues import entries, entry, settings_in, write_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Fdnix = Callable[..., "Ended"]
+
+
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def message(self) -> str:
+        """The error, which is the end of what went to standard error."""
+        assert "Traceback" not in self.err, self.err
+        assert self.err.count("fdnix: ") == 1, self.err
+        return self.err[self.err.index("fdnix: ") + len("fdnix: ") :]
+
+
+@pytest.fixture
+def fdnix(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Fdnix]:
+    """Runs a command in an empty directory, told by its arguments and by nothing else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTPUT_PATH", str(tmp_path / "out/full.duckdb"))
+    monkeypatch.setenv("OUTPUT_MINIFIED_PATH", str(tmp_path / "out/min.duckdb"))
+
+    def run(*arguments: object) -> Ended:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        return Ended(int(caught.value.code or 0), *capfd.readouterr())
+
+    yield run
+    log.handlers.clear()
+    log.propagate = True
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with both databases of thirty packages."""
+    directory = tmp_path_factory.mktemp("indexed")
+    pipeline.run(settings_in(directory, write_catalogue(directory / "in.json", entries(30))))
+    return directory
+
+
+@pytest.mark.parametrize("command", ["", *cli.commands])
+def test_every_help_says_what_the_command_does_and_shows_an_example(
+    command: str, fdnix: Fdnix
+) -> None:
+    ended = fdnix(*command.split(), "--help")
+    assert ended.code == 0
+    assert ended.out.startswith("Usage: fdnix")
+    assert "Example: fdnix" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["run", "--mode", "fast"], ["search"], ["info"], ["run", "--no-such-option"]],
+)
+def test_wrong_usage_is_exit_code_2_and_shows_what_is_right(
+    arguments: list[str], fdnix: Fdnix
+) -> None:
+    ended = fdnix(*arguments)
+    assert ended.code == 2
+    assert "Usage: fdnix" in ended.err
+    assert "Error: " in ended.err
+
+
+def test_an_option_overrides_the_variable_that_its_help_names(
+    fdnix: Fdnix, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NIXPKGS_SOURCE", str(write_catalogue(tmp_path / "a.json", entries(2))))
+    source = write_catalogue(tmp_path / "b.json", entries(3))
+    assert json.loads(fdnix("metadata", "--json").out)["metadata"]["packages"] == 2
+    ended = fdnix("metadata", "--json", "--source", source)
+    assert json.loads(ended.out)["metadata"]["packages"] == 3
+    assert "[NIXPKGS_SOURCE]" in fdnix("metadata", "--help").out
+
+
+def test_all_wrong_settings_are_one_message_and_exit_code_2(
+    fdnix: Fdnix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VSS_HNSW_M", "many")
+    monkeypatch.setenv("FTS_STEMMER", "klingon")
+    ended = fdnix("run", "--source", "sample")
+    assert ended.code == 2
+    assert "VSS_HNSW_M: 'many'" in ended.message
+    assert "FTS_STEMMER: 'klingon'" in ended.message
+
+
+def test_one_path_for_both_databases_is_refused(fdnix: Fdnix, tmp_path: Path) -> None:
+    path = tmp_path / "one.duckdb"
+    ended = fdnix("run", "--source=sample", f"--output={path}", f"--minified={path}")
+    assert ended.code == 2
+    assert "OUTPUT_MINIFIED_PATH" in ended.message
+    assert "OUTPUT_PATH too" in ended.message
+
+
+def test_the_report_as_json_holds_what_the_summary_shows(fdnix: Fdnix, tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(30))
+    report = json.loads(fdnix("run", "--json", "--source", source).out)
+    assert report["metadata"]["packages"] == 30
+    assert report["metadata"]["rejected"] == 0
+    assert report["metadata"]["distinct_texts"] == 30
+    assert report["embedding"]["embedded"] == 30
+    assert report["embedding"]["reused"] == 0
+    assert report["seconds"].keys() == {"metadata", "embedding", "minified"}
+    for name, path in (("full", "out/full.duckdb"), ("minified", "out/min.duckdb")):
+        assert report["bytes"][name] == (tmp_path / path).stat().st_size
+
+    summary = fdnix("run", "--source", source).out
+    for shown in ("packages", "rejected", "distinct texts", "texts embedded", "vectors reused"):
+        assert shown in summary
+    for size in report["bytes"].values():
+        assert f"{size:,}" in summary
+
+
+def test_a_second_run_embeds_nothing_and_says_so(fdnix: Fdnix, tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(30))
+    fdnix("run", "--source", source)
+    ended = fdnix("run", "--json", "--source", source)
+    report = json.loads(ended.out)
+    assert report["metadata"]["unchanged"] is True
+    assert (report["embedding"]["embedded"], report["embedding"]["reused"]) == (0, 30)
+    assert report["minified"]["unchanged"] is True
+    assert "nothing to embed" in ended.err
+
+
+def test_info_shows_every_value_in_full_and_the_tables(indexed: Path, fdnix: Fdnix) -> None:
+    ended = fdnix("info", indexed / "fdnix.duckdb", "--json")
+    info = json.loads(ended.out)
+    assert info["meta"]["kind"] == "minified"
+    assert info["bytes"] == (indexed / "fdnix.duckdb").stat().st_size
+    assert {table["name"]: table["rows"] for table in info["tables"]}["packages"] == 30
+    shown = fdnix("info", indexed / "fdnix.duckdb").out
+    assert info["meta"]["build_id"] in shown
+    assert info["meta"]["catalogue_sha256"] in re.sub(r"[\s│]", "", shown)
+
+
+@pytest.mark.parametrize("command", ["embed", "minify"])
+def test_a_phase_without_what_it_works_on_says_which_comes_first(
+    command: str, fdnix: Fdnix
+) -> None:
+    ended = fdnix(command)
+    assert ended.code == 4
+    assert "full.duckdb: there is no such file; the phase that writes it comes first" in (
+        ended.message
+    )
+
+
+def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
+    ended = fdnix("demo")
+    assert ended.code == 0
+    assert ended.out.count("$ fdnix search") == 3
+    assert (tmp_path / "out/fdnix.duckdb").is_file()
+
+
+def test_a_reader_that_goes_away_early_is_no_error(indexed: Path) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m fdnix info "{indexed}/fdnix.duckdb" | true'],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+# What a source can give wrongly. Each: the bytes, the exit code, and what the message says.
+
+
+def _document(packages: object) -> bytes:
+    return json.dumps({"version": "2", "packages": packages}).encode()
+
+
+def _malformed(number: int, bad: int) -> bytes:
+    packages: dict[str, Any] = dict(entries(number))
+    for package_id in list(packages)[:bad]:
+        packages[package_id] = entry(package_id, description=["no", "text"])
+    return _document(packages)
+
+
+BAD = {
+    "cut off": (_document(entries(50))[:-700], 4, "the last whole entry is"),
+    "empty file": (b"", 3, "is empty"),
+    "empty catalogue": (_document({}), 4, "lists no packages"),
+    "a list": (b"[1, 2, 3]", 4, "is JSON but no catalogue"),
+    "packages of a wrong type": (_document([1, 2]), 4, "is JSON but no catalogue"),
+    "a number": (b"42", 4, "is neither JSON nor JSON compressed"),
+    "another version": (b'{"version": 9, "packages": {"a": {}}}', 4, "fdnix reads 2"),
+    "rubbish": (bytes(range(256)) * 100, 4, "is neither JSON nor JSON compressed"),
+    "cut off gzip": (b"\x1f\x8b\x08\x00" + bytes(6), 4, "gzip"),
+    "every entry malformed": (_malformed(50, 50), 4, "50 of 50 entries of the catalogue"),
+    "too many malformed": (_malformed(200, 3), 4, "3 of 200 entries of the catalogue"),
+    "entries that are numbers": (_document({"a": 1, "b": 2}), 4, "2 of 2 entries"),
+    "nested without end": (b'{"a":' * 100_000, 4, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("data", "code", "says"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_clear_message_and_loses_nothing(
+    data: bytes, code: int, says: str, indexed: Path, fdnix: Fdnix, tmp_path: Path
+) -> None:
+    output = tmp_path / "full.duckdb"
+    output.write_bytes((indexed / "fdnix-data.duckdb").read_bytes())
+    source = tmp_path / "packages.json"
+    source.write_bytes(data)
+    ended = fdnix("metadata", "--source", source, "--output", output)
+    assert ended.code == code
+    assert says in ended.message
+    assert output.read_bytes() == (indexed / "fdnix-data.duckdb").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"full.duckdb", "packages.json"}
+
+
+def _rejected(path: Path) -> list[tuple[str, str]]:
+    with connect(path, read_only=True) as connection:
+        verify_counts(connection, path)
+        return connection.execute("FROM rejected_packages").fetchall()
+
+
+def test_one_malformed_entry_in_a_hundred_is_rejected_and_the_rest_indexed(
+    fdnix: Fdnix, tmp_path: Path
+) -> None:
+    source = tmp_path / "packages.json"
+    source.write_bytes(_malformed(100, 1))
+    ended = fdnix("metadata", "--source", source, "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["metadata"] | {"source": ""} == {
+        "source": "",
+        "revision": None,
+        "packages": 99,
+        "rejected": 1,
+        "distinct_texts": 99,
+        "unchanged": False,
+    }
+    assert _rejected(tmp_path / "out/full.duckdb") == [
+        ("editor0", "meta.description: expected `str`, got `array`")
+    ]
+    assert "rejected editor0: meta.description" in ended.err
+
+
+def test_an_attribute_path_that_is_listed_again_is_rejected_and_its_first_entry_stays(
+    fdnix: Fdnix, tmp_path: Path
+) -> None:
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in entries(120).items()]
+    again = '"editor0": ' + json.dumps(entry("editor0", version="2.0"))
+    source = tmp_path / "packages.json"
+    source.write_text("{" + ", ".join([*parts, again]) + "}")
+    assert fdnix("metadata", "--source", source).code == 0
+    [(package_id, reason)] = _rejected(tmp_path / "out/full.duckdb")
+    assert (package_id, "listed again" in reason) == ("editor0", True)
+
+
+def test_a_string_of_100_mb_is_rejected_unread(fdnix: Fdnix, tmp_path: Path) -> None:
+    packages = entries(120) | {"huge": entry("huge", longDescription="x" * 100_000_000)}
+    source = write_catalogue(tmp_path / "packages.json", packages)
+    assert fdnix("metadata", "--source", source).code == 0
+    [(package_id, reason)] = _rejected(tmp_path / "out/full.duckdb")
+    assert package_id == "huge"
+    assert "bytes of JSON, more than" in reason
+
+
+def test_thousands_of_malformed_entries_do_not_flood_the_log(fdnix: Fdnix, tmp_path: Path) -> None:
+    source = tmp_path / "packages.json"
+    source.write_bytes(_malformed(3000, 3000))
+    ended = fdnix("metadata", "--source", source)
+    assert ended.code == 4
+    assert "3,000 of 3,000 entries" in ended.message
+    assert len(ended.err.splitlines()) < 50

@@ -73,7 +73,7 @@ def test_every_help_says_what_the_command_does_and_shows_an_example(
     ended = fdnix(*command.split(), "--help")
     assert ended.code == 0
     assert ended.out.startswith("Usage: fdnix")
-    assert "Example: fdnix" in ended.out
+    assert re.search(r"Example: (?:\S+=\S+ )*fdnix", ended.out)
     assert max(map(len, ended.out.splitlines())) <= 100
 
 

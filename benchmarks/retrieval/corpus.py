@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import click
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     Vectors: TypeAlias = NDArray[np.float32]
@@ -83,8 +84,8 @@ def _texts(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 def _vectors(connection: duckdb.DuckDBPyConnection) -> tuple[Vectors, NDArray[np.int64]]:
     table = connection.sql("SELECT content_hash, vector FROM embeddings").to_arrow_table()
     hashes = table["content_hash"].to_pylist()
-    flat = table["vector"].combine_chunks().flatten().to_numpy()
-    stored = flat.reshape(len(hashes), -1)
+    chunks = cast("list[pa.FixedSizeListArray[Any]]", table["vector"].chunks)
+    stored = np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
     vectors = stored / np.linalg.norm(stored, axis=1, keepdims=True).clip(min=1e-12)
     row_of = {content_hash: row for row, content_hash in enumerate(hashes)}
     wanted = connection.execute("SELECT content_hash FROM packages ORDER BY package_id").fetchall()

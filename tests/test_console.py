@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.catalogues import entries, write_catalogue
 
 from fdnix import console
+from support.catalogues import entries, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

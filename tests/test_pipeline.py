@@ -2,8 +2,130 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-from support.channel_server import *  # noqa: F403
+import brotli
+import pytest
+
+from fdnix import pipeline
+from fdnix.errors import DataError, SourceError
+from support.catalogues import entries, entry, settings_in, write_catalogue
+from support.channel_server import CHANNEL, REVISION, serve
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("mode", ["both", "full"])
+def test_both_and_full_run_all_phases_in_order(mode: str, tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(20))
+    report = pipeline.run(settings_in(tmp_path, source, processing_mode=mode))
+    assert list(report.seconds) == ["metadata", "embedding", "minified"]
+    assert report.bytes == {
+        "full": (tmp_path / "fdnix-data.duckdb").stat().st_size,
+        "minified": (tmp_path / "fdnix.duckdb").stat().st_size,
+    }
+    assert report.minified
+    assert (report.minified.packages, report.minified.vectors) == (20, 20)
+
+
+def test_phases_can_be_run_one_by_one_and_give_the_same(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    for mode in ("metadata", "embedding", "minified"):
+        report = pipeline.run(settings.replace(processing_mode=mode))
+        assert list(report.seconds) == [mode]
+    assert report.metadata is None
+    assert report.minified
+    assert report.minified.vectors == 20
+
+
+def test_an_unchanged_catalogue_is_indexed_again_only_when_forced(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    metadata = settings.replace(processing_mode="metadata")
+    unchanged = [
+        report.metadata.unchanged
+        for run in (metadata, metadata, metadata.replace(force_metadata=True))
+        if (report := pipeline.run(run)).metadata
+    ]
+    assert unchanged == [False, True, False]
+
+
+def test_an_update_embeds_what_is_new_and_a_release_alone_is_nothing_new(tmp_path: Path) -> None:
+    packages = entries(20)
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", packages))
+    pipeline.run(settings)
+    for package in packages.values():
+        package |= {"version": "9.9", "name": f"{package['pname']}-9.9"}
+    packages["added"] = entry("added", description="Something new")
+    write_catalogue(tmp_path / "in.json", packages)
+    report = pipeline.run(settings)
+    assert report.embedding
+    assert (report.embedding.embedded, report.embedding.reused) == (1, 20)
+    assert report.minified
+    assert (report.minified.packages, report.minified.unchanged) == (21, False)
+
+
+def test_a_channel_is_downloaded_once_and_then_asked_whether_it_changed(tmp_path: Path) -> None:
+    document = json.dumps({"version": "2", "packages": entries(20)}).encode()
+    with serve(brotli.compress(document)) as channel:
+        settings = settings_in(
+            tmp_path,
+            Path("channel"),
+            nixpkgs_channel=CHANNEL,
+            nixpkgs_channel_url=channel.url,
+            processing_mode="metadata",
+        )
+        first, second = (pipeline.run(settings).metadata for _ in range(2))
+    assert first
+    assert (first.source, first.revision, first.unchanged) == ("channel", REVISION, False)
+    assert second
+    assert (second.revision, second.packages, second.unchanged) == (REVISION, 20, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["fdnix-data.duckdb"]
+
+
+def test_a_phase_that_fails_leaves_what_the_earlier_ones_wrote(tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(20))
+    settings = settings_in(tmp_path, source, minified_max_bytes=1000)
+    with pytest.raises(DataError, match="MINIFIED_MAX_BYTES"):
+        pipeline.run(settings)
+    assert settings.output_path.is_file()
+    assert not settings.output_minified_path.exists()
+    report = pipeline.run(settings_in(tmp_path, source))
+    assert report.metadata
+    assert report.metadata.unchanged
+    assert report.embedding
+    assert report.embedding.embedded == 0
+
+
+def test_a_source_that_fails_touches_nothing(tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(20))
+    settings = settings_in(tmp_path, source)
+    pipeline.run(settings)
+    before = settings.output_path.read_bytes()
+    source.write_bytes(b"")
+    with pytest.raises(SourceError, match="is empty"):
+        pipeline.run(settings)
+    assert settings.output_path.read_bytes() == before
+
+
+def test_the_container_is_told_by_its_environment_alone(tmp_path: Path) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(20))
+    ended = subprocess.run(
+        [sys.executable, ROOT / "src/index.py"],
+        env={
+            "PATH": os.defpath,
+            "PROCESSING_MODE": "metadata",
+            "NIXPKGS_SOURCE": str(source),
+            "OUTPUT_PATH": str(tmp_path / "out/full.duckdb"),
+        },
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "packages" in ended.stdout
+    assert (tmp_path / "out/full.duckdb").is_file()

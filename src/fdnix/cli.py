@@ -218,7 +218,7 @@ def search_command(
     from fdnix.search import Filters, SearchIndex  # noqa: PLC0415
 
     settings = load_settings(os.environ, output_minified_path=output_minified_path)
-    with SearchIndex.open(settings.output_minified_path) as index:
+    with SearchIndex.open(settings.output_minified_path, aws_region=settings.aws_region) as index:
         results = index.search(
             " ".join(text), limit=limit, offset=offset, filters=Filters(**filters)
         )

@@ -8,10 +8,11 @@ import duckdb
 import pytest
 
 from fdnix.embedding.local import LocalEmbedder
-from fdnix.search import SearchIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fdnix.search import SearchIndex
 
 QUERIES = [
     "postgres",
@@ -69,6 +70,6 @@ def test_the_macros_take_the_engines_filters(minified: Path) -> None:
     with duckdb.connect(minified, read_only=True) as connection:
         rows = connection.execute(
             "SELECT DISTINCT attribute_set FROM fdnix_search_text("
-            "'library', only_set := 'python314Packages', free_only := true, max_hits := 50)"
+            "'', only_set := 'python314Packages', free_only := true, max_hits := 50)"
         ).fetchall()
     assert rows == [("python314Packages",)]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from fdnix.console import log
 from fdnix.database.connection import MAIN, connect
 from fdnix.database.meta import read_meta
+from fdnix.embedding.bedrock import BedrockEmbedder
 from fdnix.embedding.local import LocalEmbedder
+from fdnix.embedding.titan import VectorError
 from fdnix.errors import FdnixError
 
 if TYPE_CHECKING:
@@ -123,14 +125,17 @@ class SearchIndex:
         self._threads = threading.local()
 
     @classmethod
-    def open(cls, path: Path, *, embedder: Embedder | None = None) -> Self:
+    def open(
+        cls, path: Path, *, embedder: Embedder | None = None, aws_region: str | None = None
+    ) -> Self:
         """The index in the minified database at `path`.
 
         Args:
             path: a file that the minified phase wrote.
-            embedder: what turns queries into vectors; by default the local model. If it is not
-                the model that the file's vectors are of, search is by text alone and every
-                result says so.
+            embedder: what turns queries into vectors; by default the model that the file's
+                vectors are of. Where that cannot be had, or is another, search is by text alone
+                and every result says so.
+            aws_region: where Bedrock is asked, if the file's vectors are Bedrock's.
 
         Raises:
             DataError: it is not a minified database of this schema version.
@@ -138,9 +143,8 @@ class SearchIndex:
         with ExitStack() as stack:
             connection = stack.enter_context(connect(path, read_only=True, extensions=("vss",)))
             meta = read_meta(connection, path, kind="minified")
-            chosen = embedder or LocalEmbedder()
-            notice = _mismatch(meta, chosen)
-            return cls(connection, None if notice else chosen, notice, stack.pop_all())
+            chosen, notice = _embedder(meta, embedder, aws_region)
+            return cls(connection, chosen, notice, stack.pop_all())
 
     def search(
         self, text: str, *, limit: int = 20, offset: int = 0, filters: Filters | None = None
@@ -155,8 +159,7 @@ class SearchIndex:
         started = time.perf_counter()
         text = _bindable(text)
         session = self._session()
-        words = session.words(text)
-        vector, notice = self._vector(words)
+        vector, notice = self._vector(session.words(text))
         embedded = time.perf_counter()
         rows = session.run(text, vector, filters or Filters(), _bounded(limit), max(0, offset))
         done = time.perf_counter()
@@ -190,7 +193,7 @@ class SearchIndex:
             return None, self._notice
         try:
             vector = self._embedder.embed([words])[0]
-        except FdnixError as error:
+        except (FdnixError, VectorError) as error:
             log.debug("no query vector: %s", error)
             return None, f"text search only: no query vector could be had: {error}"
         return (vector.tolist() if vector.any() else None), None
@@ -217,7 +220,9 @@ class _Session:
         self, text: str, vector: list[float] | None, filters: Filters, limit: int, offset: int
     ) -> list[tuple[Any, ...]]:
         """The rows of the search macro for one question."""
-        question = [text, vector, limit, offset, *astuple(filters)]
+        # As text, which DuckDB reads ten times as fast as a list of Python floats.
+        bound = None if vector is None else str(vector)
+        question = [text, bound, limit, offset, *astuple(filters)]
         self._connection.execute("DELETE FROM question")
         self._connection.execute(_INSERT, question)
         name = "text_search" if vector is None else "search"
@@ -225,7 +230,7 @@ class _Session:
 
 
 def _hit(row: Sequence[Any]) -> Hit:
-    return Hit(*row[:-2], Parts(**row[-2]))
+    return Hit(*[*row[:-2], Parts(**row[-2])])
 
 
 def _sql(name: str) -> str:
@@ -235,14 +240,23 @@ def _sql(name: str) -> str:
 _INSERT = f"INSERT INTO question VALUES ({', '.join('?' * 12)})"  # noqa: S608
 
 
-def _mismatch(meta: Mapping[str, str], embedder: Embedder) -> str | None:
-    """Why `embedder` cannot search the file that `meta` describes; None if it can."""
+def _embedder(
+    meta: Mapping[str, str], given: Embedder | None, aws_region: str | None
+) -> tuple[Embedder | None, str | None]:
+    """What embeds queries for the file that `meta` describes; None, and why, where nothing can."""
     model, dimensions = meta.get("embedding_model"), meta.get("embedding_dimensions")
-    if model is None:
-        return "text search only: the file has no vectors"
+    if model is None or dimensions is None:
+        return None, "text search only: the file has no vectors"
+    embedder = given
+    if embedder is None and meta.get("embedding_provider") == BedrockEmbedder.provider:
+        try:
+            embedder = BedrockEmbedder(model=model, dimensions=int(dimensions), region=aws_region)
+        except FdnixError as error:
+            return None, f"text search only: no query vector can be had: {error}"
+    embedder = embedder or LocalEmbedder()
     if (model, dimensions) == (embedder.model, str(embedder.dimensions)):
-        return None
-    return (
+        return embedder, None
+    return None, (
         f"text search only: the file's vectors are of {model} ({dimensions} dimensions), "
         f"queries would be of {embedder.model} ({embedder.dimensions})"
     )

@@ -247,7 +247,12 @@ def run_minified(settings: Settings) -> MinifiedReport:
     _fetch_full(settings)
     if not settings.output_minified_path.is_file():
         artifacts.download_derived(settings, settings.embedding_path, settings.output_minified_path)
-    return write_minified(settings.embedding_path, settings.output_minified_path, settings)
+    return write_minified(
+        settings.embedding_path,
+        settings.output_minified_path,
+        settings,
+        embed_words=local.LocalEmbedder().embed,
+    )
 
 
 def _fetch_full(settings: Settings) -> None:

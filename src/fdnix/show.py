@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from fdnix.console import stdout
+from fdnix.console import stderr, stdout
 from fdnix.database.connection import connect
 from fdnix.database.meta import read_meta
 from fdnix.database.sizes import TableSize, table_sizes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fdnix.aws.artifacts import Snapshot
     from fdnix.aws.batch_estimate import Estimate
     from fdnix.pipeline import RunReport
-    from fdnix.search import SearchResults
+    from fdnix.search import Hit, SearchResults
 
 
 @dataclass(frozen=True)
@@ -118,16 +119,39 @@ def estimate_table(estimate: Estimate) -> None:
     stdout.print(table)
 
 
-def search_results(results: SearchResults) -> None:
-    """Print hits: styled on a terminal, plain lines elsewhere."""
+def search_results(results: SearchResults, *, explain: bool = False) -> None:
+    """Print hits: styled on a terminal, plain lines elsewhere; `explain` adds the scores' parts."""
+    if results.notice:
+        stderr.print(results.notice, style="yellow", markup=False, highlight=False)
     for hit in results.hits:
         name = Text(hit.package_id, style="bold")
         name.append(f"  {hit.version or ''}", style="not bold")
         if len(hit.variants) > 1:
-            name.append(f"  (+{len(hit.variants) - 1} variants)", style="not bold")
+            name.append(f"  (+{len(hit.variants) - 1} variants)", style="not bold dim")
+        marks = [mark for mark in ("broken", "insecure", "unfree") if getattr(hit, mark)]
+        if marks:
+            name.append(f"  [{', '.join(marks)}]", style="not bold red")
         stdout.print(name, soft_wrap=True)
         if hit.description:
             stdout.print(Text(f"    {hit.description}"), soft_wrap=True)
+        stdout.print(Text(f"    nix shell {_installable(hit.package_id)}"), soft_wrap=True)
+        stdout.print(Text(f"    found by: {hit.why}", style="dim"), soft_wrap=True)
+        if explain:
+            stdout.print(Text(f"    {_explanation(hit)}", style="dim"), soft_wrap=True)
+    count = f"{len(results.hits)} of {results.total:,}" if results.hits else "nothing found"
+    seconds = sum(results.timings.values())
+    stderr.print(f"{count}, {seconds * 1000:.0f} ms", style="dim", highlight=False)
+
+
+def _installable(package_id: str) -> str:
+    """What `nix shell` takes for a package, quoted where a shell would read it otherwise."""
+    # A # within a word starts no comment, but shlex does not know that.
+    return "nixpkgs#" + shlex.quote(package_id)
+
+
+def _explanation(hit: Hit) -> str:
+    parts = "  ".join(f"{name} {value:.2f}" for name, value in asdict(hit.parts).items())
+    return f"score {hit.score:.2f}: {parts}"
 
 
 def snapshot_table(snapshots: list[Snapshot]) -> None:

@@ -137,6 +137,19 @@ def load_extension(
 
 
 @contextmanager
+def uncompressed(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """What the block writes stays uncompressed: vectors, which exact search reads whole.
+
+    Float compression saves an eighth of their size and makes reading them three times slower.
+    """
+    connection.execute("CHECKPOINT")
+    connection.execute("SET force_compression = 'uncompressed'")
+    yield
+    connection.execute("CHECKPOINT")
+    connection.execute("RESET force_compression")
+
+
+@contextmanager
 def building(path: Path) -> Iterator[Path]:
     """A path beside `path` to build a database at; it replaces `path` when the block ends well.
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.console import log
-from fdnix.database.connection import attach, building, connect, count, schema_sql
+from fdnix.database.connection import (
+    attach,
+    building,
+    connect,
+    count,
+    schema_sql,
+    uncompressed,
+)
 from fdnix.database.full import verify_counts
 from fdnix.database.indexes import (
     HNSW_INDEX,
@@ -21,6 +29,7 @@ from fdnix.database.indexes import (
     verify_hnsw_plan,
 )
 from fdnix.database.meta import ForeignDatabaseError, read_meta, verify_build, write_meta
+from fdnix.database.search_tables import create_search
 from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
 
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from fdnix.database.search_tables import Embed
     from fdnix.settings import Settings
 
 
@@ -43,12 +53,15 @@ class MinifiedReport:
     unchanged: bool
 
 
-def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport:
+def write_minified(
+    full: Path, path: Path, settings: Settings, *, embed_words: Embed
+) -> MinifiedReport:
     """Derive the minified database at `path` from the full database at `full`.
 
     A minified database that was derived from this very full database with the same settings is
-    left as it is. Where the HNSW index would make the file larger than MINIFIED_MAX_BYTES it is
-    left out: search is exact then.
+    left as it is. `embed_words` gives unit vectors for single words, whatever model the packages'
+    vectors are of; search takes words of like meaning from them. Where the HNSW index would make
+    the file larger than MINIFIED_MAX_BYTES it is left out: search does not need it.
 
     Raises:
         DataError: `full` is no full database, the file is too large even without the HNSW index,
@@ -64,6 +77,7 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
         "fts_stemmer": settings.fts_stemmer,
         "fts_stopwords": settings.fts_stopwords,
         "fts_index_name": settings.fts_index_name,
+        "popularity_sha256": _digest(settings.popularity_file),
         "minified_max_bytes": str(settings.minified_max_bytes),
         **hnsw_parameters(settings),
     }
@@ -74,7 +88,7 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
     with building(path) as part:
         recall = None
         if vectors:
-            recall = _build(part, full, source, made_with, settings, index=True)
+            recall = _build(part, full, source, made_with, settings, embed_words, index=True)
             if (size := part.stat().st_size) > settings.minified_max_bytes:
                 log.warning(
                     "the HNSW index is left out: with it the file takes %s bytes, more than the "
@@ -87,7 +101,7 @@ def write_minified(full: Path, path: Path, settings: Settings) -> MinifiedReport
         else:
             log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
         if recall is None:
-            _build(part, full, source, made_with, settings, index=False)
+            _build(part, full, source, made_with, settings, embed_words, index=False)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
             verify_fts(connection, part, macro=settings.fts_index_name)
@@ -103,6 +117,7 @@ def _build(
     source: dict[str, str],
     made_with: dict[str, str],
     settings: Settings,
+    embed_words: Embed,
     *,
     index: bool,
 ) -> float | None:
@@ -127,8 +142,15 @@ def _build(
         if not taken_over:
             dimensions = int(source["embedding_dimensions"])
             connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
-            connection.execute(schema_sql("minified_embeddings"))
+            with uncompressed(connection):
+                connection.execute(schema_sql("minified_embeddings"))
         connection.execute("DETACH source")
+        create_search(
+            connection,
+            dimensions=int(source.get("embedding_dimensions", 1)),
+            embed_words=embed_words,
+            popularity=settings.popularity_file,
+        )
         create_fts(connection, settings)
         connection.execute("CHECKPOINT")
         recall = None
@@ -167,6 +189,11 @@ def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> Mini
     except DataError as error:
         log.warning("%s; nothing of it is used again", error)
     return None
+
+
+def _digest(path: Path | None) -> str:
+    """The SHA-256 of the file at `path`; `none` where there is none."""
+    return "none" if path is None or not path.is_file() else sha256(path.read_bytes()).hexdigest()
 
 
 def _report(

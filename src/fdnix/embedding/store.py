@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fdnix.console import log, progress
-from fdnix.database.connection import attach, building, connect, cursor, schema_sql
+from fdnix.database.connection import attach, building, connect, cursor, schema_sql, uncompressed
 from fdnix.database.full import verify_counts
 from fdnix.database.indexes import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta, verify_build, write_meta
@@ -153,9 +153,10 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
             connection.execute(schema_sql("embeddings").format(dimensions=provider.dimensions))
             connection.execute(schema_sql("copy_full"))
             verify_build(connection, path, state.meta["build_id"])
-            if state.same_model:
-                connection.execute(schema_sql("take_over_vectors"))
-            embedded, failed = _embed_pending(connection, provider, state.pending)
+            with uncompressed(connection):
+                if state.same_model:
+                    connection.execute(schema_sql("take_over_vectors"))
+                embedded, failed = _embed_pending(connection, provider, state.pending)
             connection.execute("DETACH previous")
             recall = None
             if state.kept + embedded > 0:

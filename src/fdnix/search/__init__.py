@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fdnix.search.engine import Hit, SearchIndex, SearchResults
+from fdnix.search.engine import Filters, Hit, Parts, SearchIndex, SearchResults
 
-__all__ = ["Hit", "SearchIndex", "SearchResults"]
+__all__ = ["Filters", "Hit", "Parts", "SearchIndex", "SearchResults"]

@@ -1,0 +1,271 @@
+CREATE OR REPLACE MACRO {name}(
+    query{vector_parameter},
+    max_hits := 20,
+    skip_hits := 0,
+    only_platform := NULL,
+    only_set := NULL,
+    only_license := NULL,
+    only_maintainer := NULL,
+    free_only := false,
+    hide_broken := false,
+    hide_insecure := false,
+    hide_unavailable := false
+) AS TABLE
+WITH
+asked_text AS MATERIALIZED (
+    SELECT
+        fdnix_query_text(coalesce(query, '')) AS text,
+        lower(left(coalesce(query, ''), 1000)) AS whole
+),
+asked AS MATERIALIZED (
+    SELECT *, length(glued) AS length, fdnix_letters(glued) AS letters
+    FROM (SELECT fdnix_glue(text) AS glued, fdnix_name_parts(text) AS parts FROM asked_text)
+),
+-- One row if the search is filtered, none if not: then no package is looked at for filters.
+filters AS MATERIALIZED (
+    SELECT *
+    FROM (
+        SELECT
+            list_filter(list_append(fdnix_asked(whole, 'license'), lower(only_license)), lambda x: x IS NOT NULL) AS licenses,
+            list_filter(list_append(fdnix_asked(whole, 'maintainer'), lower(only_maintainer)), lambda x: x IS NOT NULL) AS maintainers,
+            list_filter(list_append(fdnix_asked(whole, 'set'), lower(only_set)), lambda x: x IS NOT NULL) AS sets,
+            list_filter(list_append(fdnix_asked(whole, 'platform'), lower(only_platform)), lambda x: x IS NOT NULL) AS platforms,
+            fdnix_asked(whole, 'is') AS flags,
+            fdnix_phrases(whole) AS phrases,
+            fdnix_excluded(whole) AS excluded,
+            free_only OR list_contains(flags, 'free') AS free,
+            hide_broken OR list_contains(flags, 'working') AS working,
+            hide_insecure OR list_contains(flags, 'secure') AS secure,
+            hide_unavailable OR list_contains(flags, 'available') AS available
+        FROM asked_text
+    )
+    WHERE len(licenses) + len(maintainers) + len(sets) + len(platforms) + len(phrases) + len(excluded) > 0
+        OR free OR working OR secure OR available
+),
+allowed_packages AS MATERIALIZED (
+    SELECT p.package_id, p.pname
+    FROM filters AS f
+    JOIN packages AS p ON
+        len(list_filter(f.licenses, lambda x: NOT contains(lower(coalesce(p.license, '')), x))) = 0
+        AND len(list_filter(f.maintainers, lambda x: NOT contains(lower(coalesce(p.maintainers, '')), x))) = 0
+        AND len(list_filter(f.sets, lambda x: lower(coalesce(p.attribute_set, '')) <> x)) = 0
+        AND list_has_all(p.platforms, f.platforms)
+        AND NOT (f.free AND p.unfree)
+        AND NOT (f.working AND p.broken)
+        AND NOT (f.secure AND p.insecure)
+        AND NOT (f.available AND NOT p.available)
+),
+allowed_texts AS MATERIALIZED (
+    SELECT s.package_id
+    FROM (FROM filters WHERE len(phrases) + len(excluded) > 0) AS f
+    CROSS JOIN packages_fts_source AS s
+    WHERE len(list_filter(f.phrases, lambda x: NOT contains(
+            lower(concat_ws(' ', s.package_id, s.description, s.long_description)), x))) = 0
+        AND len(list_filter(f.excluded, lambda x: list_contains(
+            fdnix_words(concat_ws(' ', s.package_id, s.description, s.long_description)), x))) = 0
+),
+allowed AS MATERIALIZED (
+    SELECT v.entry_id, v.variant, v.package_id
+    FROM allowed_packages AS p
+    JOIN search_variants AS v USING (package_id)
+    WHERE NOT EXISTS (FROM filters WHERE len(phrases) + len(excluded) > 0)
+        OR v.package_id IN (FROM allowed_texts)
+),
+asked_words AS MATERIALIZED (
+    SELECT word, fdnix_hash(word) AS hash
+    FROM (
+        SELECT unnest(list_distinct(fdnix_words(text) || fdnix_name_parts(text))[1:64]) AS word
+        FROM asked_text
+    )
+),
+known AS MATERIALIZED (
+    SELECT word, term_id, idf FROM asked_words JOIN search_words USING (hash, word)
+),
+unknown AS MATERIALIZED (
+    SELECT word, length(word) AS length, fdnix_letters(word) AS letters
+    FROM asked_words
+    WHERE length(word) >= 4 AND word NOT IN (SELECT word FROM known)
+    LIMIT 4
+),
+-- A word that no package has is taken for a misspelling of words that some do.
+guessable AS MATERIALIZED (
+    SELECT u.word AS asked, u.length, s.word, s.term_id, s.idf, s.entries
+    FROM unknown AS u
+    JOIN search_words AS s
+        ON s.length BETWEEN u.length - 2 AND u.length + 2
+        AND bit_count(xor(s.letters, u.letters)) <= 4
+),
+guessed AS MATERIALIZED (
+    SELECT
+        -dense_rank() OVER (ORDER BY asked) AS slot,
+        term_id,
+        idf,
+        (1 - edits / length)::FLOAT AS similarity
+    FROM (SELECT *, damerau_levenshtein(word, asked) AS edits FROM guessable)
+    WHERE edits <= CASE WHEN length < 6 THEN 1 ELSE 2 END
+    QUALIFY row_number() OVER (PARTITION BY asked ORDER BY edits, entries DESC, word) <= 4
+),
+-- One slot a distinct word of the query, with what the word is worth; `wanted` says which terms
+-- fill it, and how well.
+slots AS MATERIALIZED (
+    SELECT term_id::BIGINT AS slot, any_value(idf) AS idf FROM known GROUP BY term_id
+    UNION ALL
+    SELECT slot, max(idf) FROM guessed GROUP BY slot
+),
+wanted AS MATERIALIZED (
+    SELECT slot, slot::INTEGER AS term_id, 1.0::FLOAT AS similarity FROM slots WHERE slot >= 0
+    UNION ALL
+    SELECT slot, term_id, max(similarity) FROM guessed GROUP BY slot, term_id
+    UNION ALL
+    SELECT slot, similar_id, similarity / 255
+    FROM slots JOIN search_similar AS a ON a.term_id = slot
+),
+question AS MATERIALIZED (
+    SELECT
+        sum(idf) AS worth,
+        sqrt(sum(idf * idf)) AS norm,
+        (SELECT len(fdnix_words(text)) = 1 FROM asked_text) AS one_word
+    FROM slots
+),
+filled AS (
+    SELECT
+        entry_id, slot, max(similarity) AS similarity,
+        max(weight) FILTER (similarity > 0.6) AS weight,
+        max(place) FILTER (similarity > 0.6) AS place
+    FROM wanted JOIN search_postings USING (term_id)
+    GROUP BY entry_id, slot
+),
+matched AS MATERIALIZED (
+    SELECT
+        entry_id,
+        sum(idf * similarity) / any_value(worth) AS coverage,
+        sum(idf * weight) / (255 * any_value(norm)) AS likeness,
+        sum(idf) FILTER (place = 2) AS name_worth,
+        sum(idf) FILTER (place = 1) AS set_worth
+    FROM filled JOIN slots USING (slot), question
+    GROUP BY entry_id
+),
+-- Only what is no name as it stands can be a misspelt name.
+misspelt AS MATERIALIZED (
+    SELECT * FROM asked
+    WHERE length BETWEEN 3 AND 24
+        AND NOT EXISTS (FROM search_names WHERE hash = fdnix_hash(glued) AND name = glued)
+),
+spellable AS MATERIALIZED (
+    SELECT n.entry_id, n.name, n.kind, a.glued, a.length
+    FROM misspelt AS a
+    JOIN search_names AS n
+        ON n.length BETWEEN a.length - 2 AND a.length + 2
+        AND bit_count(xor(n.letters, a.letters)) <= 4
+),
+named AS MATERIALIZED (
+    SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
+    FROM (
+        SELECT entry_id, 1 - 0.05 * kind AS fit, 'name' AS how
+        FROM asked JOIN search_names ON hash = fdnix_hash(glued) AND name = glued
+        UNION ALL
+        SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length, 'prefix'
+        FROM asked AS a JOIN search_names AS n
+            ON n.name > a.glued AND n.name < a.glued || '~' AND a.length >= 2 AND kind < 2
+        UNION ALL
+        SELECT entry_id, 0.95 - 0.05 * kind - 2 * edits / length, 'spelling'
+        FROM (SELECT *, damerau_levenshtein(name, glued) AS edits FROM spellable)
+        WHERE edits <= CASE WHEN length < 6 THEN 1 ELSE 2 END
+    )
+    GROUP BY entry_id
+),
+{nearest}
+candidates AS MATERIALIZED (
+    SELECT e.*
+    FROM search_entries AS e
+    WHERE e.entry_id IN (
+        SELECT entry_id FROM matched
+        UNION ALL SELECT entry_id FROM named
+        {near}
+        UNION ALL SELECT entry_id FROM search_entries WHERE (SELECT worth IS NULL FROM question)
+    )
+),
+measured AS (
+    SELECT
+        e.entry_id,
+        {meaning} AS meaning,
+        coalesce(m.coverage, 0) AS coverage,
+        coalesce(m.likeness, 0) AS likeness,
+        least(1, coalesce(
+            (m.name_worth + coalesce(m.set_worth, 0)) / (q.worth + e.name_worth - m.name_worth),
+            0)) AS name_share,
+        coalesce(n.fit, 0) AS name_fit,
+        n.how,
+        e.prior,
+        e.name_prior,
+        q.one_word
+    FROM candidates AS e
+    CROSS JOIN question AS q
+    LEFT JOIN matched AS m USING (entry_id)
+    LEFT JOIN named AS n USING (entry_id)
+    {join_nearest}
+    WHERE NOT EXISTS (FROM filters) OR e.entry_id IN (SELECT entry_id FROM allowed)
+),
+ranked AS MATERIALIZED (
+    SELECT
+        *,
+        fdnix_score(
+            one_word, meaning, coverage, likeness, name_share, name_fit, how, prior, name_prior) AS score
+    FROM measured
+),
+top AS MATERIALIZED (
+    SELECT *, count(*) OVER () AS total
+    FROM ranked
+    ORDER BY score DESC, entry_id
+    LIMIT max_hits OFFSET skip_hits
+),
+-- The variant that the query names comes first; else the entry's own order holds. A number in the
+-- query may be the start of a version; a set that the query does not speak of counts against.
+variants AS (
+    SELECT
+        t.entry_id,
+        v.package_id,
+        row_number() OVER (
+            PARTITION BY t.entry_id
+            ORDER BY
+                fdnix_glue(v.package_id) = a.glued DESC,
+                len(list_intersect(a.parts, fdnix_name_parts(v.package_id)))
+                    + 0.5 * len(list_filter(a.parts, lambda n:
+                        regexp_matches(n, '^[0-9]') AND starts_with(concat(v.version, '.'), concat(n, '.'))))
+                    - (len(list_intersect(a.parts, fdnix_name_parts(v.attribute_set))) = 0)::INTEGER DESC,
+                v.variant
+        ) AS place
+    FROM top AS t
+    JOIN search_variants AS v USING (entry_id)
+    CROSS JOIN asked AS a
+    WHERE NOT EXISTS (FROM filters) OR v.package_id IN (SELECT package_id FROM allowed)
+),
+hits AS (
+    SELECT entry_id, arg_min(package_id, place) AS package_id, list(package_id ORDER BY place) AS variants
+    FROM variants
+    GROUP BY entry_id
+)
+SELECT
+    p.* EXCLUDE (content_hash),
+    h.variants,
+    t.score,
+    CASE t.how
+        WHEN 'name' THEN 'exact name'
+        WHEN 'prefix' THEN 'name starts with the query'
+        WHEN 'spelling' THEN 'name is spelt like the query'
+        ELSE CASE
+            WHEN t.coverage >= 0.99 THEN 'every word'
+            WHEN t.coverage >= 0.01 THEN concat(round(100 * t.coverage)::INTEGER, '% of the words')
+            WHEN t.meaning > 0 THEN 'similar meaning'
+            ELSE 'passes the filters' END
+    END AS why,
+    struct_pack(
+        meaning := t.meaning, coverage := t.coverage, likeness := t.likeness,
+        name_share := t.name_share, name_fit := t.name_fit,
+        prior := t.prior + CASE WHEN t.one_word THEN t.name_prior ELSE 0 END
+    ) AS parts,
+    t.total
+FROM top AS t
+JOIN hits AS h USING (entry_id)
+JOIN packages AS p ON p.package_id = h.package_id
+ORDER BY t.score DESC, t.entry_id

@@ -1,0 +1,29 @@
+-- How text becomes words. Used while the index is built and again by every search, so that both
+-- sides cut text the same way. No function here comes from an extension.
+
+-- The words of a sentence, lower case, accents folded; 'c++' and 'c#' stay whole.
+CREATE OR REPLACE MACRO fdnix_words(s) AS
+    regexp_extract_all(lower(strip_accents(s)), '[a-z0-9]+(?:\+\+|#)?');
+
+-- The parts of a name: cut at punctuation, at a capital after a small letter, and between letters
+-- and digits. 'python313Packages.fooBar' gives python, 313, packages, foo, bar.
+CREATE OR REPLACE MACRO fdnix_name_parts(s) AS
+    regexp_extract_all(
+        lower(strip_accents(regexp_replace(s, '([a-z])([A-Z])', '\1 \2', 'g'))),
+        '[a-z]+(?:\+\+|#)?|[0-9]+');
+
+-- A name as one run of letters and digits: 'Docker-Compose' and 'docker compose' are the same.
+CREATE OR REPLACE MACRO fdnix_glue(s) AS
+    regexp_replace(lower(strip_accents(s)), '[^a-z0-9+#]+', '', 'g');
+
+-- Which letters and digits a name holds, one bit each. One edit changes at most two of them, which
+-- tells almost every name that cannot be a misspelling from those that may be, without comparing.
+CREATE OR REPLACE MACRO fdnix_letters(s) AS
+    list_reduce(
+        [0::UBIGINT] || list_transform(
+            string_split(left(s, 40), ''),
+            lambda c: CASE WHEN c = '' THEN 0::UBIGINT ELSE 1::UBIGINT << (ascii(c) % 64)::INT END),
+        lambda a, b: a | b);
+
+-- 32 bits that stand for a word. MD5, because DuckDB's own hash may change between its versions.
+CREATE OR REPLACE MACRO fdnix_hash(s) AS (md5_number_lower(s) & 4294967295)::UINTEGER;

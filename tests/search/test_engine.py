@@ -1,0 +1,153 @@
+"""The engine round the macros: any text, any thread, any model."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fdnix.errors import DataError, FdnixError
+from fdnix.search import SearchIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+EXAMPLES = int(os.environ.get("FDNIX_HOSTILE_EXAMPLES", "60"))
+
+HOSTILE = [
+    "",
+    "   ",
+    "'",
+    '"',
+    '"unclosed phrase',
+    "';DROP TABLE packages;--",
+    "\\",
+    "%_%",
+    "-",
+    "--",
+    "-word",
+    "license:",
+    "license:' OR 1=1",
+    "set:\x00",
+    "\x00",
+    "🦀 crab",
+    "ﬁle ⅷ ẞ",
+    "\ud800",
+    "a" * 10_000,
+    "word " * 2_000,
+    "is:free " * 100,
+    "(((((((",
+    "[a-z]+.*",
+    "the of and",
+    "::",
+    "$1 ? :text {name}",
+    "- - -",
+    "نظام",
+    "文件管理器",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_is_an_error(index: SearchIndex, text: str) -> None:
+    results = index.search(text)
+    assert len(results.hits) <= 20
+    assert results.total >= len(results.hits)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    text=st.one_of(
+        st.text(max_size=300),
+        st.lists(
+            st.one_of(
+                st.text(max_size=8),
+                st.sampled_from(["license:", '"', "-", "set:", "is:free", "'", "python", "editor"]),
+            ),
+            max_size=12,
+        ).map(" ".join),
+    )
+)
+def test_random_text_is_no_error_and_stays_within_its_filter(index: SearchIndex, text: str) -> None:
+    results = index.search(f"{text} is:free", limit=50)
+    # An open quotation mark before the filter makes it part of a phrase.
+    if '"' not in text:
+        assert not any(hit.unfree for hit in results.hits)
+
+
+def test_no_words_lists_what_anyone_may_want_first(index: SearchIndex) -> None:
+    results = index.search("", limit=20)
+    assert len(results.hits) == 20
+    assert results.hits == sorted(results.hits, key=lambda hit: -hit.score)
+
+
+def test_many_threads_search_one_index(index: SearchIndex) -> None:
+    queries = ["postgres", "file manager", "python requests", "ripgrap"] * 5
+    alone = [[hit.package_id for hit in index.search(query).hits] for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(
+            pool.map(lambda query: [hit.package_id for hit in index.search(query).hits], queries)
+        )
+    assert together == alone
+
+
+class OtherModel:
+    provider = "other"
+    model = "some-other-model"
+    dimensions = 256
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise AssertionError("a file of another model must not be searched with this one")
+
+
+class Unreachable:
+    """The file's own model, out of reach as Bedrock is without credentials."""
+
+    provider = "local"
+    model = "wordllama-l2-supercat-256"
+    dimensions = 256
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise FdnixError("no credentials")
+
+
+def test_another_models_vectors_are_never_compared(minified: Path) -> None:
+    with SearchIndex.open(minified, embedder=OtherModel()) as index:
+        results = index.search("ripgrep")
+    assert results.hits[0].package_id == "ripgrep"
+    assert results.notice is not None
+    assert "some-other-model" in results.notice
+
+
+def test_text_search_goes_on_without_a_query_vector(minified: Path) -> None:
+    with SearchIndex.open(minified, embedder=Unreachable()) as index:
+        results = index.search("terminal file manager")
+    assert results.hits
+    assert results.notice is not None
+    assert "no credentials" in results.notice
+
+
+def test_the_file_is_opened_read_only(minified: Path) -> None:
+    before = minified.read_bytes()
+    with SearchIndex.open(minified) as index:
+        index.search("git")
+    assert minified.read_bytes() == before
+
+
+def test_a_file_that_is_no_minified_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.duckdb"
+    duckdb.connect(path).close()
+    with pytest.raises(DataError, match="not an fdnix database"):
+        SearchIndex.open(path)

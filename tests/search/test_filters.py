@@ -1,0 +1,105 @@
+"""Filters, as arguments and in the query: nothing outside them, and nothing inside them missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fdnix.database.connection import connect
+from fdnix.search import Filters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fdnix.search import SearchIndex
+
+EVERY = 1000
+
+
+def ids(minified: Path, condition: str) -> set[str]:
+    with connect(minified, read_only=True) as connection:
+        rows = connection.execute(f"SELECT package_id FROM packages WHERE {condition}").fetchall()
+    return {row[0] for row in rows}
+
+
+FILTERS = [
+    ("license:gpl", Filters(license="gpl"), "license ILIKE '%gpl%'"),
+    ("set:python314Packages", Filters(attribute_set="python314Packages"),
+     "attribute_set = 'python314Packages'"),
+    ("platform:aarch64-darwin", Filters(platform="aarch64-darwin"),
+     "list_contains(platforms, 'aarch64-darwin')"),
+    ("is:free", Filters(free_only=True), "NOT unfree"),
+    ("is:working", Filters(hide_broken=True), "NOT broken"),
+    ("is:secure", Filters(hide_insecure=True), "NOT insecure"),
+    ("is:available", Filters(hide_unavailable=True), "available"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "filters", "condition"), FILTERS)
+def test_a_filter_alone_lists_exactly_what_passes_it(
+    index: SearchIndex, minified: Path, words: str, filters: Filters, condition: str
+) -> None:
+    wanted = ids(minified, condition)
+    assert wanted
+    for results in (
+        index.search(words, limit=EVERY),
+        index.search("", limit=EVERY, filters=filters),
+    ):
+        shown = [variant for hit in results.hits for variant in hit.variants]
+        assert sorted(shown) == sorted(wanted)
+        assert results.total == len(results.hits)
+
+
+@pytest.mark.parametrize(("words", "filters", "condition"), FILTERS)
+def test_a_filtered_search_shows_nothing_else(
+    index: SearchIndex, minified: Path, words: str, filters: Filters, condition: str
+) -> None:
+    wanted = ids(minified, condition)
+    free = {hit.package_id for hit in index.search("library", limit=EVERY).hits}
+    in_text = index.search(f"library {words}", limit=EVERY)
+    as_argument = index.search("library", limit=EVERY, filters=filters)
+    assert [h.package_id for h in in_text.hits] == [h.package_id for h in as_argument.hits]
+    shown = {variant for hit in in_text.hits for variant in hit.variants}
+    assert shown <= wanted
+    assert shown >= free & wanted
+
+
+def test_the_best_variant_that_passes_is_shown(index: SearchIndex) -> None:
+    hit = index.search("requests set:python314Packages").hits[0]
+    assert hit.package_id == "python314Packages.requests"
+    assert hit.variants == ["python314Packages.requests"]
+
+
+def test_a_maintainer_is_found_by_account_and_by_part_of_the_name(
+    index: SearchIndex, minified: Path
+) -> None:
+    with connect(minified, read_only=True) as connection:
+        row = connection.execute(
+            "SELECT regexp_extract(maintainers, '@([\\w-]+)', 1), package_id FROM packages "
+            "WHERE maintainers LIKE '%@%' ORDER BY package_id LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    account, package_id = row
+    hits = index.search(f"maintainer:{account}", limit=EVERY).hits
+    assert package_id in {variant for hit in hits for variant in hit.variants}
+    assert all(account in (hit.maintainers or "") for hit in hits)
+
+
+def test_a_quoted_phrase_must_occur_as_it_stands(index: SearchIndex) -> None:
+    loose = index.search("file manager", limit=EVERY)
+    strict = index.search('"file manager"', limit=EVERY)
+    assert 0 < strict.total < loose.total
+    assert all("file manager" in (hit.description or "").lower() for hit in strict.hits[:3])
+
+
+def test_an_excluded_word_must_not_occur(index: SearchIndex) -> None:
+    kept = index.search("editor -vim", limit=EVERY)
+    assert kept.hits
+    assert not any("vim" in (hit.description or "").lower().split() for hit in kept.hits)
+    assert "neovim" in [hit.package_id for hit in index.search("editor vim", limit=EVERY).hits]
+
+
+def test_filters_that_exclude_everything_find_nothing(index: SearchIndex) -> None:
+    results = index.search("ripgrep set:noSuchSet")
+    assert (results.hits, results.total) == ([], 0)

@@ -85,7 +85,8 @@ FROM counted
 ORDER BY term_id, entry_id;
 
 -- Whole names, glued, for exact, prefix and misspelt look-ups. kind: 0 the package's own name,
--- 1 its program or pname, 2 the name behind its set's ('pythonrequests') or before its version;
+-- 1 its program or pname, 2 the name and its set's ('pythonrequests', 'requestspython') or its
+-- version ('postgresql17');
 -- only kinds 0 and 1 are looked up by prefix.
 CREATE OR REPLACE TABLE search_names AS
 WITH raw AS (
@@ -95,10 +96,14 @@ WITH raw AS (
     UNION ALL SELECT entry_id, fdnix_glue(main_program), 1 FROM search_variant_source
     UNION ALL SELECT entry_id, fdnix_glue(package_id), 2 FROM search_variant_source WHERE attribute_set IS NOT NULL
     UNION ALL
-    SELECT entry_id, fdnix_glue(regexp_replace(s, '(Packages|Plugins|Extensions|Scripts|s)$', '')) || fdnix_glue(leaf), 2
+    SELECT entry_id, unnest([set_word || fdnix_glue(leaf), fdnix_glue(leaf) || set_word]), 2
     FROM (
-        SELECT entry_id, leaf, unnest([attribute_set, set_family]) AS s
-        FROM search_variant_source WHERE attribute_set IS NOT NULL
+        SELECT entry_id, leaf,
+            fdnix_glue(regexp_replace(s, '(Packages|Plugins|Extensions|Scripts|s)$', '')) AS set_word
+        FROM (
+            SELECT entry_id, leaf, unnest([attribute_set, set_family]) AS s
+            FROM search_variant_source WHERE attribute_set IS NOT NULL
+        )
     )
     UNION ALL
     SELECT entry_id, fdnix_glue(base) || regexp_replace(v, '\D', '', 'g'), 2

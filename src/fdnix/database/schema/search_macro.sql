@@ -19,7 +19,7 @@ asked_text AS MATERIALIZED (
 ),
 asked AS MATERIALIZED (
     SELECT *, length(glued) AS length, fdnix_letters(glued) AS letters
-    FROM (SELECT fdnix_glue(text) AS glued, fdnix_name_parts(text) AS parts FROM asked_text)
+    FROM (SELECT fdnix_glue(text) AS glued, fdnix_name_parts(text) AS parts, regexp_extract_all(text, '[0-9]+(?:\.[0-9]+)*') AS numbers FROM asked_text)
 ),
 -- One row if the search is filtered, none if not: then no package is looked at for filters.
 filters AS MATERIALIZED (
@@ -161,7 +161,10 @@ spellable AS MATERIALIZED (
 named AS MATERIALIZED (
     SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
     FROM (
-        SELECT entry_id, 1 - 0.05 * kind AS fit, 'name' AS how
+        SELECT
+            entry_id,
+            1 - 0.05 * kind AS fit,
+            CASE kind WHEN 1 THEN 'program' ELSE 'name' END AS how
         FROM asked JOIN search_names ON hash = fdnix_hash(glued) AND name = glued
         UNION ALL
         SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length, 'prefix'
@@ -230,9 +233,10 @@ variants AS (
             ORDER BY
                 fdnix_glue(v.package_id) = a.glued DESC,
                 len(list_intersect(a.parts, fdnix_name_parts(v.package_id)))
-                    + 0.5 * len(list_filter(a.parts, lambda n:
-                        regexp_matches(n, '^[0-9]') AND starts_with(concat(v.version, '.'), concat(n, '.'))))
-                    - (len(list_intersect(a.parts, fdnix_name_parts(v.attribute_set))) = 0)::INTEGER DESC,
+                    + 2 * len(list_filter(a.numbers, lambda n:
+                        starts_with(concat(v.version, '.'), concat(n, '.'))))
+                    - (v.attribute_set IS NOT NULL AND len(list_intersect(
+                        a.parts, fdnix_name_parts(coalesce(v.attribute_set, '')))) = 0)::INTEGER DESC,
                 v.variant
         ) AS place
     FROM top AS t
@@ -251,6 +255,7 @@ SELECT
     t.score,
     CASE t.how
         WHEN 'name' THEN 'exact name'
+        WHEN 'program' THEN 'name of its program or its derivation'
         WHEN 'prefix' THEN 'name starts with the query'
         WHEN 'spelling' THEN 'name is spelt like the query'
         ELSE CASE

@@ -29,12 +29,12 @@ PARTS = {
     "without meaning": (("10 * meaning", "0"), ("3 * meaning", "0")),
     "without coverage": (("7 * coverage", "0"), ("2 * coverage", "0")),
     "without likeness": (("5 * likeness", "0"),),
-    "without name_share": (("+ name_share", ""),),
     "without name_fit": (("5.5 * name_fit", "0"), ("7.5 * name_fit", "0"), ("THEN 6", "THEN 0")),
     "without prior": (("END + prior", "END"), ("+ name_prior", "")),
     "one shape of query": (("WHEN one_word", "WHEN false"),),
 }
 """What is replaced in the text of `fdnix_score`."""
+
 
 @click.command()
 @click.argument("database", type=click.Path(exists=True, dir_okay=False, path_type=Path))

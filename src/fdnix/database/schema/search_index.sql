@@ -67,19 +67,17 @@ FROM search_occurrences JOIN search_terms USING (term)
 GROUP BY word
 ORDER BY hash;
 
--- place: 2 in the entry's name, 1 in its attribute set's, else 0.
 -- weight: the word's share of the entry's name and description (tf-idf, unit length), times 255.
 CREATE OR REPLACE TABLE search_postings AS
 WITH counted AS (
     SELECT
         term_id, entry_id, idf,
-        max(CASE field WHEN 'name' THEN 2 WHEN 'set' THEN 1 ELSE 0 END)::UTINYINT AS place,
         sum(occurrences * CASE field WHEN 'description' THEN 1.0 WHEN 'name' THEN 0.5 ELSE 0 END) * idf AS w
     FROM search_occurrences JOIN search_terms USING (term)
     GROUP BY term_id, entry_id, idf
 )
 SELECT
-    term_id, entry_id, place,
+    term_id, entry_id,
     least(255, round(255 * coalesce(w / nullif(sqrt(sum(w * w) OVER (PARTITION BY entry_id)), 0), 0)))::UTINYINT AS weight
 FROM counted
 ORDER BY term_id, entry_id;

@@ -18,8 +18,20 @@ asked_text AS MATERIALIZED (
         lower(left(coalesce(query, ''), 1000)) AS whole
 ),
 asked AS MATERIALIZED (
-    SELECT *, length(glued) AS length, fdnix_letters(glued) AS letters
-    FROM (SELECT fdnix_glue(text) AS glued, fdnix_name_parts(text) AS parts, regexp_extract_all(text, '[0-9]+(?:\.[0-9]+)*') AS numbers FROM asked_text)
+    SELECT
+        glued,
+        length(glued) AS length,
+        fdnix_letters(glued) AS letters,
+        numbers,
+        -- 'python 3.14' is python314 in an attribute path.
+        parts || list_transform(numbers, lambda n: replace(n, '.', '')) AS parts
+    FROM (
+        SELECT
+            fdnix_glue(text) AS glued,
+            fdnix_name_parts(text) AS parts,
+            regexp_extract_all(text, '[0-9]+(?:\.[0-9]+)*') AS numbers
+        FROM asked_text
+    )
 ),
 -- One row if the search is filtered, none if not: then no package is looked at for filters.
 filters AS MATERIALIZED (
@@ -130,8 +142,7 @@ question AS MATERIALIZED (
 filled AS (
     SELECT
         entry_id, slot, max(similarity) AS similarity,
-        max(weight) FILTER (similarity > 0.6) AS weight,
-        max(place) FILTER (similarity > 0.6) AS place
+        max(weight) FILTER (similarity > 0.6) AS weight
     FROM wanted JOIN search_postings USING (term_id)
     GROUP BY entry_id, slot
 ),
@@ -139,9 +150,7 @@ matched AS MATERIALIZED (
     SELECT
         entry_id,
         sum(idf * similarity) / any_value(worth) AS coverage,
-        sum(idf * weight) / (255 * any_value(norm)) AS likeness,
-        sum(idf) FILTER (place = 2) AS name_worth,
-        sum(idf) FILTER (place = 1) AS set_worth
+        sum(idf * weight) / (255 * any_value(norm)) AS likeness
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),
@@ -194,9 +203,6 @@ measured AS (
         {meaning} AS meaning,
         coalesce(m.coverage, 0) AS coverage,
         coalesce(m.likeness, 0) AS likeness,
-        least(1, coalesce(
-            (m.name_worth + coalesce(m.set_worth, 0)) / (q.worth + e.name_worth - m.name_worth),
-            0)) AS name_share,
         coalesce(n.fit, 0) AS name_fit,
         n.how,
         e.prior,
@@ -213,7 +219,7 @@ ranked AS MATERIALIZED (
     SELECT
         *,
         fdnix_score(
-            one_word, meaning, coverage, likeness, name_share, name_fit, how, prior, name_prior) AS score
+            one_word, meaning, coverage, likeness, name_fit, how, prior, name_prior) AS score
     FROM measured
 ),
 top AS MATERIALIZED (
@@ -266,7 +272,7 @@ SELECT
     END AS why,
     struct_pack(
         meaning := t.meaning, coverage := t.coverage, likeness := t.likeness,
-        name_share := t.name_share, name_fit := t.name_fit,
+        name_fit := t.name_fit,
         prior := t.prior + CASE WHEN t.one_word THEN t.name_prior ELSE 0 END
     ) AS parts,
     t.total

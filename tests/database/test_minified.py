@@ -12,6 +12,7 @@ from fdnix.database.connection import connect, load_extension
 from fdnix.database.indexes import measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta
 from fdnix.database.minified import write_minified
+from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
@@ -52,7 +53,9 @@ def test_the_index_that_came_with_the_copy_is_used_and_finds_what_exact_search_f
 
 def test_other_index_settings_build_another_index(indexed: Settings, tmp_path: Path) -> None:
     path = tmp_path / "fdnix.duckdb"
-    report = write_minified(indexed.output_path, path, indexed.replace(vss_hnsw_m=8))
+    report = write_minified(
+        indexed.output_path, path, indexed.replace(vss_hnsw_m=8), embed_words=LocalEmbedder().embed
+    )
     assert report.recall is not None
     with connect(path, read_only=True) as connection:
         assert read_meta(connection, path)["hnsw_m"] == "8"
@@ -98,9 +101,11 @@ def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(
     indexed: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    whole = write_minified(indexed.output_path, path, indexed).bytes
+    whole = write_minified(
+        indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed
+    ).bytes
     tight = indexed.replace(minified_max_bytes=whole - 1)
-    report = write_minified(indexed.output_path, path, tight)
+    report = write_minified(indexed.output_path, path, tight, embed_words=LocalEmbedder().embed)
     assert report.recall is None
     assert report.bytes < whole
     assert report.vectors == 60
@@ -108,7 +113,7 @@ def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(
     with connect(path, read_only=True) as connection:
         assert read_meta(connection, path)["hnsw_index"] == "none"
         assert not connection.execute("FROM pragma_hnsw_index_info()").fetchall()
-    again = write_minified(indexed.output_path, path, tight)
+    again = write_minified(indexed.output_path, path, tight, embed_words=LocalEmbedder().embed)
     assert again.unchanged
 
 
@@ -116,10 +121,15 @@ def test_a_file_too_large_without_its_index_is_refused_and_the_largest_tables_na
     indexed: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    write_minified(indexed.output_path, path, indexed)
+    write_minified(indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed)
     before = path.read_bytes()
     with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES; its largest tables: \w.* bytes\)"):
-        write_minified(indexed.output_path, path, indexed.replace(minified_max_bytes=100_000))
+        write_minified(
+            indexed.output_path,
+            path,
+            indexed.replace(minified_max_bytes=100_000),
+            embed_words=LocalEmbedder().embed,
+        )
     assert path.read_bytes() == before
 
 
@@ -137,10 +147,14 @@ def test_a_changed_setting_makes_the_file_anew(
     setting: dict[str, str], indexed: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    write_minified(indexed.output_path, path, indexed)
-    assert write_minified(indexed.output_path, path, indexed).unchanged
+    write_minified(indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed)
+    assert write_minified(
+        indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed
+    ).unchanged
     changed = indexed.replace(**setting)
-    assert not write_minified(indexed.output_path, path, changed).unchanged
+    assert not write_minified(
+        indexed.output_path, path, changed, embed_words=LocalEmbedder().embed
+    ).unchanged
     assert rows(path, f"FROM {changed.fts_index_name}('compiler')")
 
 

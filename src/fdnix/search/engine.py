@@ -56,15 +56,14 @@ class Parts:
     """What a score is made of; each but the prior lies between 0 and 1.
 
     `meaning` is the cosine of query and package, `coverage` the share of the query's words that
-    the package's texts hold, `likeness` the tf-idf cosine of query and description, `name_share`
-    how far query and name are the same words, `name_fit` how well the whole query fits a name,
+    the package's texts hold, `likeness` the tf-idf cosine of query and name and description,
+    `name_fit` how well the whole query fits a name,
     `prior` how likely anyone means this package.
     """
 
     meaning: float
     coverage: float
     likeness: float
-    name_share: float
     name_fit: float
     prior: float
 

@@ -67,25 +67,24 @@ FROM search_occurrences JOIN search_terms USING (term)
 GROUP BY word
 ORDER BY hash;
 
--- place: 2 in the entry's name, 1 in its attribute set's, else 0.
 -- weight: the word's share of the entry's name and description (tf-idf, unit length), times 255.
 CREATE OR REPLACE TABLE search_postings AS
 WITH counted AS (
     SELECT
         term_id, entry_id, idf,
-        max(CASE field WHEN 'name' THEN 2 WHEN 'set' THEN 1 ELSE 0 END)::UTINYINT AS place,
         sum(occurrences * CASE field WHEN 'description' THEN 1.0 WHEN 'name' THEN 0.5 ELSE 0 END) * idf AS w
     FROM search_occurrences JOIN search_terms USING (term)
     GROUP BY term_id, entry_id, idf
 )
 SELECT
-    term_id, entry_id, place,
+    term_id, entry_id,
     least(255, round(255 * coalesce(w / nullif(sqrt(sum(w * w) OVER (PARTITION BY entry_id)), 0), 0)))::UTINYINT AS weight
 FROM counted
 ORDER BY term_id, entry_id;
 
 -- Whole names, glued, for exact, prefix and misspelt look-ups. kind: 0 the package's own name,
--- 1 its program or pname, 2 the name behind its set's ('pythonrequests') or before its version;
+-- 1 its program or pname, 2 the name and its set's ('pythonrequests', 'requestspython') or its
+-- version ('postgresql17');
 -- only kinds 0 and 1 are looked up by prefix.
 CREATE OR REPLACE TABLE search_names AS
 WITH raw AS (
@@ -95,10 +94,14 @@ WITH raw AS (
     UNION ALL SELECT entry_id, fdnix_glue(main_program), 1 FROM search_variant_source
     UNION ALL SELECT entry_id, fdnix_glue(package_id), 2 FROM search_variant_source WHERE attribute_set IS NOT NULL
     UNION ALL
-    SELECT entry_id, fdnix_glue(regexp_replace(s, '(Packages|Plugins|Extensions|Scripts|s)$', '')) || fdnix_glue(leaf), 2
+    SELECT entry_id, unnest([set_word || fdnix_glue(leaf), fdnix_glue(leaf) || set_word]), 2
     FROM (
-        SELECT entry_id, leaf, unnest([attribute_set, set_family]) AS s
-        FROM search_variant_source WHERE attribute_set IS NOT NULL
+        SELECT entry_id, leaf,
+            fdnix_glue(regexp_replace(s, '(Packages|Plugins|Extensions|Scripts|s)$', '')) AS set_word
+        FROM (
+            SELECT entry_id, leaf, unnest([attribute_set, set_family]) AS s
+            FROM search_variant_source WHERE attribute_set IS NOT NULL
+        )
     )
     UNION ALL
     SELECT entry_id, fdnix_glue(base) || regexp_replace(v, '\D', '', 'g'), 2

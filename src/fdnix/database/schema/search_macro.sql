@@ -18,8 +18,20 @@ asked_text AS MATERIALIZED (
         lower(left(coalesce(query, ''), 1000)) AS whole
 ),
 asked AS MATERIALIZED (
-    SELECT *, length(glued) AS length, fdnix_letters(glued) AS letters
-    FROM (SELECT fdnix_glue(text) AS glued, fdnix_name_parts(text) AS parts FROM asked_text)
+    SELECT
+        glued,
+        length(glued) AS length,
+        fdnix_letters(glued) AS letters,
+        numbers,
+        -- 'python 3.14' is python314 in an attribute path.
+        parts || list_transform(numbers, lambda n: replace(n, '.', '')) AS parts
+    FROM (
+        SELECT
+            fdnix_glue(text) AS glued,
+            fdnix_name_parts(text) AS parts,
+            regexp_extract_all(text, '[0-9]+(?:\.[0-9]+)*') AS numbers
+        FROM asked_text
+    )
 ),
 -- One row if the search is filtered, none if not: then no package is looked at for filters.
 filters AS MATERIALIZED (
@@ -130,8 +142,7 @@ question AS MATERIALIZED (
 filled AS (
     SELECT
         entry_id, slot, max(similarity) AS similarity,
-        max(weight) FILTER (similarity > 0.6) AS weight,
-        max(place) FILTER (similarity > 0.6) AS place
+        max(weight) FILTER (similarity > 0.6) AS weight
     FROM wanted JOIN search_postings USING (term_id)
     GROUP BY entry_id, slot
 ),
@@ -139,9 +150,7 @@ matched AS MATERIALIZED (
     SELECT
         entry_id,
         sum(idf * similarity) / any_value(worth) AS coverage,
-        sum(idf * weight) / (255 * any_value(norm)) AS likeness,
-        sum(idf) FILTER (place = 2) AS name_worth,
-        sum(idf) FILTER (place = 1) AS set_worth
+        sum(idf * weight) / (255 * any_value(norm)) AS likeness
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),
@@ -161,7 +170,10 @@ spellable AS MATERIALIZED (
 named AS MATERIALIZED (
     SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
     FROM (
-        SELECT entry_id, 1 - 0.05 * kind AS fit, 'name' AS how
+        SELECT
+            entry_id,
+            1 - 0.05 * kind AS fit,
+            CASE kind WHEN 1 THEN 'program' ELSE 'name' END AS how
         FROM asked JOIN search_names ON hash = fdnix_hash(glued) AND name = glued
         UNION ALL
         SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length, 'prefix'
@@ -191,9 +203,6 @@ measured AS (
         {meaning} AS meaning,
         coalesce(m.coverage, 0) AS coverage,
         coalesce(m.likeness, 0) AS likeness,
-        least(1, coalesce(
-            (m.name_worth + coalesce(m.set_worth, 0)) / (q.worth + e.name_worth - m.name_worth),
-            0)) AS name_share,
         coalesce(n.fit, 0) AS name_fit,
         n.how,
         e.prior,
@@ -210,7 +219,7 @@ ranked AS MATERIALIZED (
     SELECT
         *,
         fdnix_score(
-            one_word, meaning, coverage, likeness, name_share, name_fit, how, prior, name_prior) AS score
+            one_word, meaning, coverage, likeness, name_fit, how, prior, name_prior) AS score
     FROM measured
 ),
 top AS MATERIALIZED (
@@ -230,9 +239,10 @@ variants AS (
             ORDER BY
                 fdnix_glue(v.package_id) = a.glued DESC,
                 len(list_intersect(a.parts, fdnix_name_parts(v.package_id)))
-                    + 0.5 * len(list_filter(a.parts, lambda n:
-                        regexp_matches(n, '^[0-9]') AND starts_with(concat(v.version, '.'), concat(n, '.'))))
-                    - (len(list_intersect(a.parts, fdnix_name_parts(v.attribute_set))) = 0)::INTEGER DESC,
+                    + 2 * len(list_filter(a.numbers, lambda n:
+                        starts_with(concat(v.version, '.'), concat(n, '.'))))
+                    - (v.attribute_set IS NOT NULL AND len(list_intersect(
+                        a.parts, fdnix_name_parts(coalesce(v.attribute_set, '')))) = 0)::INTEGER DESC,
                 v.variant
         ) AS place
     FROM top AS t
@@ -251,6 +261,7 @@ SELECT
     t.score,
     CASE t.how
         WHEN 'name' THEN 'exact name'
+        WHEN 'program' THEN 'name of its program or its derivation'
         WHEN 'prefix' THEN 'name starts with the query'
         WHEN 'spelling' THEN 'name is spelt like the query'
         ELSE CASE
@@ -261,7 +272,7 @@ SELECT
     END AS why,
     struct_pack(
         meaning := t.meaning, coverage := t.coverage, likeness := t.likeness,
-        name_share := t.name_share, name_fit := t.name_fit,
+        name_fit := t.name_fit,
         prior := t.prior + CASE WHEN t.one_word THEN t.name_prior ELSE 0 END
     ) AS parts,
     t.total

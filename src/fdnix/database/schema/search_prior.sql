@@ -19,9 +19,7 @@ SELECT
     (NOT in_set)::INT AS top_level,
     ln(1 + coalesce(n, 0)) AS named_after,
     (lower(pname) = lower(base) AND NOT wrapped)::INT AS plain,
-    regexp_matches(leaf, '(?i)[-_]?(bin|full|minimal|headless|git|unstable|nightly|beta|dev|devel|static|small|extra|lite|compat|legacy|esr)$')::INT AS edition,
     contains(base, '-')::INT AS hyphen,
-    regexp_matches(base, '\d')::INT AS digits,
     coalesce(regexp_matches(description, '(?i)library|bindings'), false)::INT AS library,
     (homepage IS NOT NULL AND NOT regexp_matches(homepage, 'github|gitlab'))::INT AS own_site,
     ln(variants) AS variants,
@@ -29,45 +27,30 @@ SELECT
     unfree::INT AS unfree,
     ln(1 + greatest(coalesce(number, 0), 0)) AS popularity
 FROM (
-    SELECT *, split_part(package_id, '.', -1) AS leaf, package_id LIKE '%-unwrapped' AS wrapped
+    SELECT *, package_id LIKE '%-unwrapped' AS wrapped
     FROM search_entry_source
 ) AS e
 LEFT JOIN named_after USING (entry_id)
 LEFT JOIN outside USING (entry_id);
 
--- The weights were fitted to the tuning part of both query sets; benchmarks/fit.py repeats it.
+-- The weights are rounded from a logistic fit, like those of fdnix_score.
 CREATE OR REPLACE TABLE search_entries AS
-WITH name_words AS (
-    SELECT entry_id, sum(idf) AS name_worth
-    FROM (
-        SELECT DISTINCT entry_id, term_id, idf
-        FROM (SELECT entry_id, unnest(fdnix_name_parts(base)) AS word FROM search_entry_source)
-        JOIN search_words USING (word)
-    )
-    GROUP BY entry_id
-)
 SELECT
     e.entry_id,
     v.vector_row,
-    coalesce(w.name_worth, (SELECT max(idf) FROM search_words))::FLOAT AS name_worth,
     (
         1.1 * s.top_level
-        + 0.1 * s.named_after
         + 1.6 * s.plain
-        - 1.0 * s.edition
         - 1.0 * s.hyphen
-        - 0.9 * s.digits
         - 0.5 * s.library
         + 0.5 * s.own_site
-        + 0.5 * s.variants
         - 1.2 * s.bad
         - 1.0 * s.unfree
         + 0.5 * s.popularity
     )::FLOAT AS prior,
     -- On top of it where the query is one word.
-    (2.0 * s.top_level + 0.8 * s.named_after)::FLOAT AS name_prior
+    (2.0 * s.top_level + 0.8 * s.named_after + 0.5 * s.variants)::FLOAT AS name_prior
 FROM search_entry_source AS e
 JOIN search_prior_parts AS s USING (entry_id)
-LEFT JOIN name_words AS w USING (entry_id)
 LEFT JOIN (SELECT rowid AS vector_row, content_hash FROM embeddings) AS v USING (content_hash)
 ORDER BY e.entry_id;

@@ -23,11 +23,11 @@ CREATE OR REPLACE MACRO fdnix_excluded(query) AS
 -- counts for little, and names and what most people mean for much. The weights are rounded from a
 -- logistic fit (listwise softmax) to the tuning parts of the two query sets of benchmarks/.
 CREATE OR REPLACE MACRO fdnix_score(
-    one_word, meaning, coverage, likeness, name_share, name_fit, how, prior, name_prior
+    one_word, meaning, coverage, likeness, name_fit, how, prior, name_prior
 ) AS
     CASE WHEN one_word
-    THEN 3 * meaning + 2 * coverage + name_share + 7.5 * name_fit + name_prior
-        + CASE how WHEN 'name' THEN 5 WHEN 'prefix' THEN 2 ELSE 0 END
-    ELSE 10 * meaning + 7 * coverage + 5 * likeness + name_share + 5.5 * name_fit
-        + CASE how WHEN 'name' THEN 2 ELSE 0 END
+    THEN 3 * meaning + 2 * coverage + 7.5 * name_fit + name_prior
+        + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 4 WHEN 'prefix' THEN 2 ELSE 0 END
+    ELSE 10 * meaning + 7 * coverage + 5 * likeness + 5.5 * name_fit
+        + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 2 ELSE 0 END
     END + prior;

@@ -8,10 +8,11 @@ import duckdb
 import pytest
 
 from fdnix import pipeline
+from fdnix.database import minified
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.indexes import measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta
-from fdnix.database.minified import write_minified
+from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.settings import Settings
+
+
+def write_minified(full: Path, path: Path, settings: Settings) -> minified.MinifiedReport:
+    return minified.write_minified(full, path, settings, embed_words=LocalEmbedder().embed)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

@@ -41,7 +41,7 @@ def database_info(path: Path) -> DatabaseInfo:
     Raises:
         DataError: it is not an fdnix database of this schema version.
     """
-    with connect(path, read_only=True) as connection:
+    with connect(path, read_only=True, extensions=()) as connection:
         meta = read_meta(connection, path)
         tables = table_sizes(connection)
     return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)

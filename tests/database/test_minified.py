@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 from fdnix import pipeline
+from fdnix.database import minified
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.indexes import measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta
-from fdnix.database.minified import write_minified
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.settings import Settings
+
+
+def write_minified(full: Path, path: Path, settings: Settings) -> minified.MinifiedReport:
+    return minified.write_minified(full, path, settings, embed_words=LocalEmbedder().embed)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -53,9 +57,7 @@ def test_the_index_that_came_with_the_copy_is_used_and_finds_what_exact_search_f
 
 def test_other_index_settings_build_another_index(indexed: Settings, tmp_path: Path) -> None:
     path = tmp_path / "fdnix.duckdb"
-    report = write_minified(
-        indexed.output_path, path, indexed.replace(vss_hnsw_m=8), embed_words=LocalEmbedder().embed
-    )
+    report = write_minified(indexed.output_path, path, indexed.replace(vss_hnsw_m=8))
     assert report.recall is not None
     with connect(path, read_only=True) as connection:
         assert read_meta(connection, path)["hnsw_m"] == "8"
@@ -101,11 +103,9 @@ def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(
     indexed: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    whole = write_minified(
-        indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed
-    ).bytes
+    whole = write_minified(indexed.output_path, path, indexed).bytes
     tight = indexed.replace(minified_max_bytes=whole - 1)
-    report = write_minified(indexed.output_path, path, tight, embed_words=LocalEmbedder().embed)
+    report = write_minified(indexed.output_path, path, tight)
     assert report.recall is None
     assert report.bytes < whole
     assert report.vectors == 60
@@ -113,7 +113,7 @@ def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(
     with connect(path, read_only=True) as connection:
         assert read_meta(connection, path)["hnsw_index"] == "none"
         assert not connection.execute("FROM pragma_hnsw_index_info()").fetchall()
-    again = write_minified(indexed.output_path, path, tight, embed_words=LocalEmbedder().embed)
+    again = write_minified(indexed.output_path, path, tight)
     assert again.unchanged
 
 
@@ -121,15 +121,10 @@ def test_a_file_too_large_without_its_index_is_refused_and_the_largest_tables_na
     indexed: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    write_minified(indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed)
+    write_minified(indexed.output_path, path, indexed)
     before = path.read_bytes()
     with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES; its largest tables: \w.* bytes\)"):
-        write_minified(
-            indexed.output_path,
-            path,
-            indexed.replace(minified_max_bytes=100_000),
-            embed_words=LocalEmbedder().embed,
-        )
+        write_minified(indexed.output_path, path, indexed.replace(minified_max_bytes=100_000))
     assert path.read_bytes() == before
 
 
@@ -147,14 +142,10 @@ def test_a_changed_setting_makes_the_file_anew(
     setting: dict[str, str], indexed: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    write_minified(indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed)
-    assert write_minified(
-        indexed.output_path, path, indexed, embed_words=LocalEmbedder().embed
-    ).unchanged
+    write_minified(indexed.output_path, path, indexed)
+    assert write_minified(indexed.output_path, path, indexed).unchanged
     changed = indexed.replace(**setting)
-    assert not write_minified(
-        indexed.output_path, path, changed, embed_words=LocalEmbedder().embed
-    ).unchanged
+    assert not write_minified(indexed.output_path, path, changed).unchanged
     assert rows(path, f"FROM {changed.fts_index_name}('compiler')")
 
 

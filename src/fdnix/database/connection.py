@@ -62,6 +62,10 @@ def connect(
         if path is not None:
             attach(connection, path, MAIN, read_only=read_only)
             connection.execute(f"USE {MAIN}")
+            if not read_only:
+                # What does not fit in memory goes beside the file, not to where we were started.
+                spill = path.with_name(path.name + ".tmp")
+                connection.execute(f"SET temp_directory = {literal(spill)}")
         try:
             yield connection
         except (duckdb.IOException, duckdb.FatalException) as error:

@@ -120,40 +120,41 @@ def _insert(
     content_hash: Callable[[Package], str],
     expected: int,
 ) -> tuple[int, int]:
-    indexed_at = datetime.now(UTC)
     remaining = iter(rows)
-    packages = rejected = 0
+    tables: list[pa.Table] = []
+    bad: list[Rejected] = []
     with progress("packages", expected) as advance:
         while batch := list(islice(remaining, _ROWS_PER_BATCH)):
             good = [row for row in batch if not isinstance(row, Rejected)]
-            bad = [row for row in batch if isinstance(row, Rejected)]
             if good:
-                arrow = package_table(good, [content_hash(package) for package in good])
-                connection.register("arrow", arrow)
-                connection.execute("INSERT INTO packages SELECT *, ? FROM arrow", [indexed_at])
-                connection.unregister("arrow")
-            if bad:
-                arrow = pa.table(
-                    {
-                        "package_id": [row.package_id for row in bad],
-                        "reason": [row.reason for row in bad],
-                    }
-                )
-                connection.register("arrow", arrow)
-                connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
-                connection.unregister("arrow")
-                _log_rejected(bad, already=rejected)
-            packages += len(good)
-            rejected += len(bad)
+                tables.append(package_table(good, [content_hash(package) for package in good]))
+            bad += [row for row in batch if isinstance(row, Rejected)]
             advance(len(batch))
-    return packages, rejected
+    if tables:
+        # At once: batch by batch takes twice the time, and half as much room again in the file.
+        arrow = pa.concat_tables(tables)
+        connection.register("arrow", arrow)
+        connection.execute("INSERT INTO packages SELECT *, ? FROM arrow", [datetime.now(UTC)])
+        connection.unregister("arrow")
+    if bad:
+        _log_rejected(bad)
+        arrow = pa.table(
+            {
+                "package_id": [row.package_id for row in bad],
+                "reason": [row.reason for row in bad],
+            }
+        )
+        connection.register("arrow", arrow)
+        connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
+        connection.unregister("arrow")
+    return sum(table.num_rows for table in tables), len(bad)
 
 
-def _log_rejected(rows: list[Rejected], *, already: int) -> None:
-    for row in rows[: max(0, _REJECTED_SHOWN - already)]:
+def _log_rejected(rows: list[Rejected]) -> None:
+    for row in rows[:_REJECTED_SHOWN]:
         log.warning("rejected %s: %s", row.package_id, row.reason)
-    if already < _REJECTED_SHOWN < already + len(rows):
-        log.warning("further rejected entries are not shown; rejected_packages holds them all")
+    if len(rows) > _REJECTED_SHOWN:
+        log.warning("… and %s more", f"{len(rows) - _REJECTED_SHOWN:,}")
 
 
 def _refuse_if_too_many(packages: int, rejected: int, limit: float) -> None:

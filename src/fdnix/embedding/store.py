@@ -236,6 +236,8 @@ def _embed_pending(
         return 0, 0
     failures: list[Failure] = []
     embedded = 0
+    # One transaction: the file is nobody's yet, and each commit would write the rows a second time.
+    connection.execute("BEGIN")
     with cursor(connection) as reading:
         for result in provider.vectors(pending_texts(reading), pending):
             if isinstance(result, Failure):
@@ -243,6 +245,7 @@ def _embed_pending(
                 continue
             _insert_vectors(connection, result, provider.dimensions)
             embedded += len(result.content_hashes)
+    connection.execute("COMMIT")
     _record_failures(connection, failures)
     return embedded, len(failures)
 

@@ -23,4 +23,34 @@ CREATE TABLE packages_fts_source(package_id VARCHAR,
     "program" VARCHAR,
     description VARCHAR,
     long_description VARCHAR);
+CREATE TABLE search_entries(entry_id INTEGER,
+    vector_row BIGINT,
+    name_worth FLOAT,
+    "prior" FLOAT,
+    name_prior FLOAT);
+CREATE TABLE search_names(hash UINTEGER,
+    "name" VARCHAR,
+    entry_id INTEGER,
+    kind UTINYINT,
+    length UTINYINT,
+    letters HUGEINT);
+CREATE TABLE search_postings(term_id INTEGER,
+    entry_id INTEGER,
+    place UTINYINT,
+    weight UTINYINT);
+CREATE TABLE search_similar(term_id INTEGER NOT NULL,
+    similar_id INTEGER NOT NULL,
+    similarity UTINYINT NOT NULL);
+CREATE TABLE search_variants(entry_id INTEGER,
+    variant SMALLINT,
+    package_id VARCHAR,
+    attribute_set VARCHAR,
+    "version" VARCHAR);
+CREATE TABLE search_words(hash UINTEGER,
+    word VARCHAR,
+    term_id INTEGER,
+    idf FLOAT,
+    entries INTEGER,
+    length UTINYINT,
+    letters HUGEINT);
 CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (vector);

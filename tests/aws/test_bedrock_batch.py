@@ -335,3 +335,32 @@ def test_missing_settings_are_named(batch_settings: Settings) -> None:
         BatchRun(batch_settings.replace(bedrock_role_arn=None))
     with pytest.raises(SettingsError, match="ARTIFACTS_BUCKET"):
         BatchRun(batch_settings.replace(artifacts_bucket=None))
+
+
+def test_a_state_that_cannot_be_read_stops_the_run_before_anything_is_sent(
+    bedrock: BedrockServer, batch_settings: Settings, s3: S3Client, bucket: str
+) -> None:
+    bedrock.faults.hold = True
+    stored = Stored()
+    stored.run(batch_settings.replace(bedrock_max_wait_time=0.1), texts(120))
+    [state] = [key for key in keys(s3, bucket) if key.endswith("state.json")]
+    s3.put_object(Bucket=bucket, Key=state, Body=b"{")
+    error = stored.run(batch_settings, texts(120))
+    assert isinstance(error, AwsError)
+    assert state in str(error)
+    assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_job_whose_state_is_gone_is_found_in_the_list_of_jobs(
+    bedrock: BedrockServer, batch_settings: Settings, s3: S3Client, bucket: str
+) -> None:
+    bedrock.faults.hold = True
+    stored = Stored()
+    stored.run(batch_settings.replace(bedrock_max_wait_time=0.1), texts(120))
+    [state] = [key for key in keys(s3, bucket) if key.endswith("state.json")]
+    s3.delete_object(Bucket=bucket, Key=state)
+    bedrock.faults.hold = False
+    assert stored.run(batch_settings, texts(120)) is None
+    assert len(stored.vectors) == 120
+    assert bedrock.calls["CreateModelInvocationJob"] == 1
+    assert keys(s3, bucket) == []

@@ -12,6 +12,7 @@ from nothing finds all of it.
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - msgspec reads the annotations
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -20,11 +21,14 @@ from typing import IO, TYPE_CHECKING, Literal
 import msgspec
 
 from fdnix.aws.session import error_code, explained
+from fdnix.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mypy_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
 
 ROOT = "fdnix-batch"
 READ_SIZE = 1 << 20
@@ -89,7 +93,7 @@ class BatchFiles:
             if name == "input.jsonl":
                 found.setdefault(job, None)
             elif name == "state.json":
-                found[job] = msgspec.json.decode(self._get(self._input, key), type=JobState)
+                found[job] = self._state(key)
         return dict(sorted(found.items(), key=lambda item: _age(item[1])))
 
     def write_state(self, state: JobState) -> None:
@@ -147,6 +151,16 @@ class BatchFiles:
         """Remove these on-demand answers."""
         self._delete(self._input, [f"{self._prefix}on-demand/{name}.json" for name in names])
 
+    def _state(self, key: str) -> JobState:
+        try:
+            return msgspec.json.decode(self._get(self._input, key), type=JobState)
+        except msgspec.DecodeError as error:
+            raise AwsError(
+                f"s3://{self._input}/{key} cannot be read ({error}), so it is not known whether "
+                "its job was submitted; look at the job in the Bedrock console, then remove the "
+                "object"
+            ) from error
+
     def _output_folder(self, job: str, arn: str) -> str:
         return f"{job}/output/{arn.rpartition('/')[2]}/"
 
@@ -171,8 +185,15 @@ class BatchFiles:
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             some = keys[start : start + _DELETE_AT_ONCE]
             with explained(f"remove objects from s3://{bucket}/{self._prefix}"):
-                self._s3.delete_objects(
-                    Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some]}
+                answer = self._s3.delete_objects(
+                    Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+                )
+            for kept in answer.get("Errors", []):
+                log.warning(
+                    "s3://%s/%s could not be removed: %s",
+                    bucket,
+                    kept.get("Key"),
+                    kept.get("Message"),
                 )
 
     def _lines(self, bucket: str, key: str) -> Iterator[bytes]:

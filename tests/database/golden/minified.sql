@@ -25,7 +25,6 @@ CREATE TABLE packages_fts_source(package_id VARCHAR,
     long_description VARCHAR);
 CREATE TABLE search_entries(entry_id INTEGER,
     vector_row BIGINT,
-    name_worth FLOAT,
     "prior" FLOAT,
     name_prior FLOAT);
 CREATE TABLE search_names(hash UINTEGER,
@@ -36,7 +35,6 @@ CREATE TABLE search_names(hash UINTEGER,
     letters HUGEINT);
 CREATE TABLE search_postings(term_id INTEGER,
     entry_id INTEGER,
-    place UTINYINT,
     weight UTINYINT);
 CREATE TABLE search_similar(term_id INTEGER NOT NULL,
     similar_id INTEGER NOT NULL,

@@ -24,6 +24,7 @@ CREATE OR REPLACE TEMP TABLE search_variant_source AS
 WITH named AS (
     SELECT
         p.*,
+        p.rowid AS package_row,
         CASE WHEN attribute_set IS NULL THEN package_id
              ELSE substr(package_id, length(attribute_set) + 2) END AS leaf,
         family_of(attribute_set) AS set_family
@@ -85,7 +86,14 @@ SELECT
 FROM search_variant_source
 GROUP BY entry_id;
 
+-- package_row is the package's rowid: filters join on it, for a tenth of what joining on paths takes.
 CREATE OR REPLACE TABLE search_variants AS
-SELECT entry_id::INTEGER AS entry_id, variant::SMALLINT AS variant, package_id, attribute_set, version
+SELECT
+    entry_id::INTEGER AS entry_id,
+    variant::SMALLINT AS variant,
+    package_row::INTEGER AS package_row,
+    package_id,
+    attribute_set,
+    version
 FROM search_variant_source
 ORDER BY entry_id, variant;

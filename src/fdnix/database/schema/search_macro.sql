@@ -55,7 +55,7 @@ filters AS MATERIALIZED (
         OR free OR working OR secure OR available
 ),
 allowed_packages AS MATERIALIZED (
-    SELECT p.package_id, p.pname
+    SELECT p.rowid::INTEGER AS package_row
     FROM filters AS f
     JOIN packages AS p ON
         len(list_filter(f.licenses, lambda x: NOT contains(lower(coalesce(p.license, '')), x))) = 0
@@ -79,7 +79,7 @@ allowed_texts AS MATERIALIZED (
 allowed AS MATERIALIZED (
     SELECT v.entry_id, v.variant, v.package_id
     FROM allowed_packages AS p
-    JOIN search_variants AS v USING (package_id)
+    JOIN search_variants AS v USING (package_row)
     WHERE NOT EXISTS (FROM filters WHERE len(phrases) + len(excluded) > 0)
         OR v.package_id IN (FROM allowed_texts)
 ),

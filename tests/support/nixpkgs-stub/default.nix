@@ -56,8 +56,17 @@ let
         builtins.unsafeDiscardStringContext (builtins.toJSON (told (removeAttrs arguments [ "src" ])))
       );
       inherit (arguments) version;
+      inputs = map (attribute: arguments.${attribute} or [ ]) [
+        "src"
+        "build-system"
+        "dependencies"
+        "nativeBuildInputs"
+        "buildInputs"
+        "nativeCheckInputs"
+      ];
       # Where the wheels have the extensions' files.
       script = ''
+        : ${toString inputs}
         mkdir -p $out/lib/python3.13/site-packages
         cp ${given} $out/arguments.json
         case ${name} in duckdb_extension_*)

@@ -127,6 +127,10 @@ in
       description = "Index nixpkgs into a search database";
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];
+      unitConfig = {
+        StartLimitIntervalSec = "1d";
+        StartLimitBurst = 24;
+      };
       path = lib.optional (cfg.settings.NIXPKGS_SOURCE != "channel") config.nix.package;
       environment = environment // {
         HOME = "/var/lib/fdnix";
@@ -142,8 +146,10 @@ in
         StateDirectoryMode = "0755";
         UMask = "0022";
 
-        # 75: work goes on at AWS, and the same command goes on with it.
-        RestartForceExitStatus = 75;
+        # What is left is 75, with which work goes on at AWS, and being killed: the same command
+        # goes on from there. The other codes ask for somebody to look.
+        Restart = "on-failure";
+        RestartPreventExitStatus = "1 2 3 4 5";
         RestartSec = "10min";
         TimeoutStartSec = "6h";
         Nice = 10;

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.nix import ROOT, STUB, EvaluationError, evaluate, needs_nix
 
 pytestmark = [pytest.mark.nix, needs_nix]

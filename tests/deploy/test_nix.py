@@ -104,7 +104,7 @@ def test_wheels_are_asked_for_by_the_names_that_they_have_on_pypi(system: str) -
     files = evaluate(
         "let python = (pkgs.callPackage (root + /nix/python.nix) { }).pkgs; in map "
         "(package: { inherit (package.arguments.src) file hash; }) "
-        "[ python.duckdb python.duckdb-extension-fts python.duckdb-extension-vss python.wordllama ]",
+        "(with python; [ duckdb duckdb-extension-fts duckdb-extension-vss wordllama ])",
         system,
     )
     machine = {"aarch64-darwin": "arm64", "aarch64-linux": "aarch64", "x86_64-linux": "x86_64"}

@@ -1,0 +1,138 @@
+"""What an operator does with the images: every mode, told by the environment alone.
+
+The images' own steps are carried out (see support.image); then their command runs as their user,
+over a read-only root, with /out mounted and nothing else to write to but /tmp.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from fdnix.errors import SettingsError, SourceError
+from fdnix.search import SearchIndex
+from support.image import Image, needs_root, run
+
+if TYPE_CHECKING:
+    import subprocess
+
+pytestmark = needs_root
+
+NIXPKGS = Path(__file__).parents[1] / "support" / "nixpkgs"
+
+
+def index(image: Image, out: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the image as an operator does: read-only, offline, told by the environment alone."""
+    volumes = {"/out": out, "/nixpkgs": out.parent / "small-nixpkgs"}
+    return run(image, env=env, volumes=volumes, network=False)
+
+
+def rows(path: Path, table: str) -> int:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_nixpkgs(scratch: Path) -> None:
+    shutil.copytree(NIXPKGS, scratch / "small-nixpkgs")
+
+
+def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
+    nix_image: Image, out: Path
+) -> None:
+    for mode, files in {
+        "metadata": {"fdnix-data.duckdb"},
+        "embedding": {"fdnix-data.duckdb"},
+        "minified": {"fdnix-data.duckdb", "fdnix.duckdb"},
+    }.items():
+        done = index(nix_image, out, PROCESSING_MODE=mode, NIXPKGS_PATH="/nixpkgs")
+        assert done.returncode == 0, done.stderr
+        assert {path.name for path in out.iterdir()} == files
+        assert {path.stat().st_uid for path in out.iterdir()} == {10001}
+    with SearchIndex.open(out / "fdnix.duckdb") as found:
+        assert found.search("friendly greeting").hits[0].package_id == "hello"
+
+
+@pytest.mark.parametrize("mode", ["both", "full"])
+def test_all_phases_run_in_one(nix_image: Image, out: Path, mode: str) -> None:
+    done = index(nix_image, out, PROCESSING_MODE=mode, NIXPKGS_PATH="/nixpkgs")
+    assert done.returncode == 0, done.stderr
+    assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
+
+
+def test_the_default_is_all_phases_over_the_nixpkgs_that_nix_env_evaluates(
+    nix_image: Image, out: Path
+) -> None:
+    done = index(nix_image, out, NIXPKGS_PATH="/nixpkgs")
+    assert done.returncode == 0, done.stderr
+    assert "NIX_REMOTE=dummy://" in done.stderr
+    with duckdb.connect(str(out / "fdnix-data.duckdb"), read_only=True) as connection:
+        meta = dict(connection.execute("SELECT key, value FROM fdnix_meta").fetchall())
+    assert meta["source"] == "nix-env"
+    assert {path.name for path in out.iterdir()} == {"fdnix-data.duckdb", "fdnix.duckdb"}
+
+
+def test_a_second_run_keeps_what_it_can(nix_image: Image, out: Path) -> None:
+    for _ in range(2):
+        done = index(nix_image, out, NIXPKGS_PATH="/nixpkgs")
+        assert done.returncode == 0, done.stderr
+    assert "unchanged" in done.stderr
+
+
+def test_the_slim_image_indexes_a_catalogue(slim_image: Image, out: Path) -> None:
+    done = index(slim_image, out, NIXPKGS_SOURCE="sample")
+    assert done.returncode == 0, done.stderr
+    assert rows(out / "fdnix.duckdb", "packages") > 500
+
+
+def test_the_slim_image_reads_a_channel(slim_image: Image, out: Path) -> None:
+    """Offline there is none to read: the message and the exit code say so."""
+    done = index(slim_image, out)
+    assert done.returncode == SourceError.exit_code
+    assert "channels.nixos.org" in done.stderr
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["nix_image", "slim_image"])
+def test_nothing_but_out_and_tmp_can_be_written(
+    kind: str, out: Path, request: pytest.FixtureRequest
+) -> None:
+    image: Image = request.getfixturevalue(kind)
+    program = (
+        "import os, sys\n"
+        "print(os.getuid(), os.getgid(), os.getgroups())\n"
+        "for place in sys.argv[1:]:\n"
+        "    try: open(place + '/file', 'w').close(); print(place, 'yes')\n"
+        "    except OSError as error: print(place, error.strerror)\n"
+    )
+    places = ["/out", "/tmp", "/", "/app", "/app/src", "/environment", "/nixpkgs"]
+    done = run(
+        image,
+        ["python", "-c", program, *places],
+        volumes={"/out": out, "/nixpkgs": out.parent / "small-nixpkgs"},
+    )
+    identity, *answers = done.stdout.splitlines()
+    assert identity == "10001 10001 []", done.stderr
+    writable = [answer.split()[0] for answer in answers if answer.endswith("yes")]
+    assert writable == ["/out", "/tmp"], answers
+
+
+def test_a_mistake_in_the_environment_is_named(slim_image: Image, out: Path) -> None:
+    done = index(slim_image, out, PROCESSING_MODE="all", VSS_HNSW_M="1")
+    assert done.returncode == SettingsError.exit_code
+    assert "PROCESSING_MODE" in done.stderr
+    assert "VSS_HNSW_M" in done.stderr
+
+
+def test_any_command_can_be_run_in_place_of_the_run(slim_image: Image, out: Path) -> None:
+    assert index(slim_image, out, NIXPKGS_SOURCE="sample").returncode == 0
+    search = ["python", "src/index.py", "search", "--db", "/out/fdnix.duckdb", "--json", "ripgrep"]
+    done = run(slim_image, search, volumes={"/out": out}, network=False)
+    assert done.returncode == 0, done.stderr
+    assert "ripgrep" in done.stdout

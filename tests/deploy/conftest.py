@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+# The interpreter finds its library there by the environment, not by its own path.
 USR = {"/usr": [Path("/usr")], "/usr/local": [Path(sys.base_prefix)]}
 ETC = {"/etc": [Path("/etc")]}
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -39,8 +42,15 @@ def slim_image(scratch: Path) -> Image:
     They lie where the image installs them, so that pip has only to find that they are what
     constraints.txt asks for.
     """
-    environment = {"PATH": PATH, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    base = Base(USR | ETC | {f"/environment/{SITE}": packages()}, environment)
+    pip = scratch / "pip"
+    for found in distribution("pip").files or ():
+        # Its commands lie outside, and are not used.
+        if ".." not in found.parts and found.suffix != ".pyc":
+            (pip / found).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found.locate(), pip / found)
+    python = USR | ETC | {f"/usr/local/{SITE}": [pip], f"/environment/{SITE}": packages()}
+    environment = {"PATH": PATH, "LD_LIBRARY_PATH": "/usr/local/lib", "PIP_NO_INDEX": "1"}
+    base = Base(python, environment)
     names = ("python:3.13-trixie", "python:3.13-slim-trixie")
     dockerfile = ROOT / "deploy" / "Dockerfile.slim"
     return build(dockerfile, dict.fromkeys(names, base), scratch / "slim", {})
@@ -56,9 +66,10 @@ def nix_image(scratch: Path) -> Image:
         pytest.skip(needs_nix.kwargs["reason"])
     nixpkgs = scratch / "nixpkgs"
     nixpkgs.mkdir()
+    variables = "PYTHONPATH=/packages LD_LIBRARY_PATH=/usr/local/lib"
     (nixpkgs / "default.nix").write_text(
         "_: import /stub { "
-        'interpreter = "/usr/bin/env PYTHONPATH=/packages /usr/local/bin/python3"; '
+        f'interpreter = "/usr/bin/env {variables} /usr/local/bin/python3"; '
         'extensions = "/extensions"; }'
     )
     extensions = [

@@ -6,6 +6,7 @@ over a read-only root, with /out mounted and nothing else to write to but /tmp.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ def rows(path: Path, table: str) -> int:
 @pytest.fixture(scope="session", autouse=True)
 def small_nixpkgs(scratch: Path) -> None:
     shutil.copytree(NIXPKGS, scratch / "small-nixpkgs")
+    listing = {"hello": {"name": "hello-2.12", "meta": {"description": "A friendly greeting"}}}
+    (scratch / "small-nixpkgs" / "listing.json").write_text(json.dumps(listing))
 
 
 def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
@@ -59,36 +62,31 @@ def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
         assert found.search("friendly greeting").hits[0].package_id == "hello"
 
 
-@pytest.mark.parametrize("mode", ["both", "full"])
-def test_all_phases_run_in_one(nix_image: Image, out: Path, mode: str) -> None:
-    done = index(nix_image, out, PROCESSING_MODE=mode, NIXPKGS_PATH="/nixpkgs")
-    assert done.returncode == 0, done.stderr
-    assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
-
-
-def test_the_default_is_all_phases_over_the_nixpkgs_that_nix_env_evaluates(
+def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     nix_image: Image, out: Path
 ) -> None:
-    done = index(nix_image, out, NIXPKGS_PATH="/nixpkgs")
-    assert done.returncode == 0, done.stderr
-    assert "NIX_REMOTE=dummy://" in done.stderr
+    first = index(nix_image, out, NIXPKGS_PATH="/nixpkgs")
+    assert first.returncode == 0, first.stderr
+    assert "NIX_REMOTE=dummy://" in first.stderr
+    second = index(nix_image, out, NIXPKGS_PATH="/nixpkgs", PROCESSING_MODE="full")
+    assert second.returncode == 0, second.stderr
+    assert "the catalogue is unchanged" in second.stderr
     with duckdb.connect(str(out / "fdnix-data.duckdb"), read_only=True) as connection:
         meta = dict(connection.execute("SELECT key, value FROM fdnix_meta").fetchall())
     assert meta["source"] == "nix-env"
     assert {path.name for path in out.iterdir()} == {"fdnix-data.duckdb", "fdnix.duckdb"}
+    assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
 
 
-def test_a_second_run_keeps_what_it_can(nix_image: Image, out: Path) -> None:
-    for _ in range(2):
-        done = index(nix_image, out, NIXPKGS_PATH="/nixpkgs")
-        assert done.returncode == 0, done.stderr
-    assert "unchanged" in done.stderr
-
-
-def test_the_slim_image_indexes_a_catalogue(slim_image: Image, out: Path) -> None:
-    done = index(slim_image, out, NIXPKGS_SOURCE="sample")
+def test_the_slim_image_indexes_and_searches_without_a_network(
+    slim_image: Image, out: Path
+) -> None:
+    done = index(slim_image, out, NIXPKGS_SOURCE="/nixpkgs/listing.json", PROCESSING_MODE="both")
     assert done.returncode == 0, done.stderr
-    assert rows(out / "fdnix.duckdb", "packages") > 500
+    search = ["python", "src/index.py", "search", "--db", "/out/fdnix.duckdb", "--json", "greeting"]
+    done = run(slim_image, search, volumes={"/out": out}, network=False)
+    assert done.returncode == 0, done.stderr
+    assert "A friendly greeting" in done.stdout
 
 
 def test_the_slim_image_reads_a_channel(slim_image: Image, out: Path) -> None:
@@ -128,11 +126,3 @@ def test_a_mistake_in_the_environment_is_named(slim_image: Image, out: Path) -> 
     assert done.returncode == SettingsError.exit_code
     assert "PROCESSING_MODE" in done.stderr
     assert "VSS_HNSW_M" in done.stderr
-
-
-def test_any_command_can_be_run_in_place_of_the_run(slim_image: Image, out: Path) -> None:
-    assert index(slim_image, out, NIXPKGS_SOURCE="sample").returncode == 0
-    search = ["python", "src/index.py", "search", "--db", "/out/fdnix.duckdb", "--json", "ripgrep"]
-    done = run(slim_image, search, volumes={"/out": out}, network=False)
-    assert done.returncode == 0, done.stderr
-    assert "ripgrep" in done.stdout

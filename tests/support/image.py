@@ -112,28 +112,34 @@ def build(
             case "ARG":
                 key, _, default = value.partition("=")
                 image.env[key] = arguments.get(key, default)
-            case "ENV":
-                image.env |= dict(word.split("=", 1) for word in shlex.split(value))
-            case "WORKDIR":
-                image.workdir = str(Path(image.workdir, value))
-                image.path(".").mkdir(parents=True, exist_ok=True)
             case "COPY":
                 _copy(image, stages, value)
             case "RUN":
                 done = run(image, ["/bin/sh", "-ec", value], user="0:0")
                 assert done.returncode == 0, f"RUN {value}\n{done.stdout}{done.stderr}"
-            case "VOLUME":
-                image.volumes += json.loads(value)
-            case "USER":
-                image.user = value
-            case "CMD":
-                image.command = json.loads(value)
-            case "LABEL":
-                pass
             case _:
-                raise AssertionError(instruction)
+                _configure(image, instruction, value)
     assert image is not None
     return image
+
+
+def _configure(image: Image, instruction: str, value: str) -> None:
+    match instruction:
+        case "ENV":
+            image.env |= dict(word.split("=", 1) for word in shlex.split(value))
+        case "WORKDIR":
+            image.workdir = str(Path(image.workdir, value))
+            image.path(".").mkdir(parents=True, exist_ok=True)
+        case "VOLUME":
+            image.volumes += json.loads(value)
+        case "USER":
+            image.user = value
+        case "CMD":
+            image.command = json.loads(value)
+        case "LABEL":
+            pass
+        case _:
+            raise AssertionError(instruction)
 
 
 def run(

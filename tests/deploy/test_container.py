@@ -11,11 +11,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import brotli
 import duckdb
 import pytest
 
-from fdnix.errors import SettingsError, SourceError
+from fdnix.errors import SettingsError
 from fdnix.search import SearchIndex
+from support.channel_server import serve
 from support.image import Image, needs_root, run
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ def rows(path: Path, table: str) -> int:
 @pytest.fixture(scope="session", autouse=True)
 def small_nixpkgs(scratch: Path) -> None:
     shutil.copytree(NIXPKGS, scratch / "small-nixpkgs")
-    listing = {"hello": {"name": "hello-2.12", "meta": {"description": "A friendly greeting"}}}
-    (scratch / "small-nixpkgs" / "listing.json").write_text(json.dumps(listing))
 
 
 def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
@@ -78,23 +78,17 @@ def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
 
 
-def test_the_slim_image_indexes_and_searches_without_a_network(
-    slim_image: Image, out: Path
-) -> None:
-    done = index(slim_image, out, NIXPKGS_SOURCE="/nixpkgs/listing.json", PROCESSING_MODE="both")
+def test_the_slim_image_reads_a_channel_and_searches(slim_image: Image, out: Path) -> None:
+    listing = {"ripgrep": {"name": "ripgrep-14", "meta": {"description": "Search of lines"}}}
+    catalogue = json.dumps({"version": 2, "packages": listing}).encode()
+    volumes = {"/out": out}
+    with serve(brotli.compress(catalogue)) as channel:
+        done = run(slim_image, env={"NIXPKGS_CHANNEL_URL": channel.url}, volumes=volumes)
     assert done.returncode == 0, done.stderr
-    search = ["python", "src/index.py", "search", "--db", "/out/fdnix.duckdb", "--json", "greeting"]
-    done = run(slim_image, search, volumes={"/out": out}, network=False)
+    search = ["python", "src/index.py", "search", "--db", "/out/fdnix.duckdb", "--json", "lines"]
+    done = run(slim_image, search, volumes=volumes, network=False)
     assert done.returncode == 0, done.stderr
-    assert "A friendly greeting" in done.stdout
-
-
-def test_the_slim_image_reads_a_channel(slim_image: Image, out: Path) -> None:
-    """Offline there is none to read: the message and the exit code say so."""
-    done = index(slim_image, out)
-    assert done.returncode == SourceError.exit_code
-    assert "channels.nixos.org" in done.stderr
-    assert list(out.iterdir()) == []
+    assert "Search of lines" in done.stdout
 
 
 @pytest.mark.parametrize("kind", ["nix_image", "slim_image"])

@@ -1,0 +1,311 @@
+"""The template passes cfn-lint, deploys, and gives the task what fdnix needs and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import boto3
+import pytest
+from cfnlint.decode import cfn_yaml
+from fdnix.aws.permissions import policies
+from moto.server import ThreadedMotoServer
+
+from fdnix.settings import Settings, load_settings
+from support.image import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TEMPLATE = ROOT / "deploy" / "cloudformation.yaml"
+PARSED: dict[str, Any] = cfn_yaml.load(str(TEMPLATE))
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+CFN_LINT = shutil.which("cfn-lint") or Path(sysconfig.get_path("scripts"), "cfn-lint")
+
+# Types that moto accepts and makes nothing of; for these cfn-lint's schemas must do.
+ACCEPTED_ONLY = {"AWS::S3::BucketPolicy"}
+# Settings that the template has no parameter for.
+OF_THE_IMAGE = {
+    "duckdb_extension_directory",
+    "duckdb_path",
+    "output_minified_path",
+    "output_path",
+    "popularity_file",
+}
+OF_THE_STACK = {"artifacts_bucket", "aws_region", "bedrock_role_arn", "layer_arn"}
+ONE_BUCKET = {"bedrock_input_bucket", "bedrock_output_bucket"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Callable[[str], Any]]:
+    """Clients of a local AWS, by service."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield lambda service: boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=REGION,
+        endpoint_url=f"http://{host}:{port}",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    server.stop()
+
+
+@pytest.fixture
+def deploy(client: Callable[[str], Any]) -> Iterator[Callable[..., dict[str, str]]]:
+    """A function that deploys the template with parameters, to physical ids by logical id."""
+    cloudformation, ec2 = client("cloudformation"), client("ec2")
+
+    def deployed(**parameters: str) -> dict[str, str]:
+        subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+        given = {"SubnetIds": subnet, "SecurityGroupIds": group, **parameters}
+        cloudformation.create_stack(
+            StackName="fdnix",
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        (stack,) = cloudformation.describe_stacks(StackName="fdnix")["Stacks"]
+        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        made = cloudformation.list_stack_resources(StackName="fdnix")["StackResourceSummaries"]
+        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in made}
+
+    yield deployed
+    cloudformation.delete_stack(StackName="fdnix")
+
+
+def container(client: Callable[[str], Any]) -> dict[str, Any]:
+    task = client("ecs").describe_task_definition(taskDefinition="fdnix-indexer")["taskDefinition"]
+    (definition,) = task["containerDefinitions"]
+    assert isinstance(definition, dict)
+    return definition
+
+
+def settings_of(client: Callable[[str], Any]) -> Settings:
+    return load_settings({e["name"]: e["value"] for e in container(client)["environment"]})
+
+
+def statements(client: Callable[[str], Any], role: str) -> list[dict[str, Any]]:
+    iam = client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names]
+    return [one for document in documents for one in document["Statement"]]
+
+
+def comparable(found: list[dict[str, Any]]) -> list[str]:
+    """Statements in one form whatever their order and that of their lists."""
+
+    def ordered(value: Any) -> Any:
+        return sorted(value) if isinstance(value, list) else value
+
+    return sorted(
+        json.dumps({key: ordered(value) for key, value in one.items()}, sort_keys=True)
+        for one in found
+    )
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        [CFN_LINT, "--include-checks", "I", "--", TEMPLATE],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_setting_is_a_parameter_or_the_templates_own_business() -> None:
+    fixed = OF_THE_IMAGE | OF_THE_STACK | ONE_BUCKET
+    for name, field in Settings.model_fields.items():
+        parameter = "".join(word.capitalize() for word in name.split("_"))
+        assert (parameter in PARSED["Parameters"]) == (name not in fixed), name
+        if name not in fixed:
+            assert PARSED["Parameters"][parameter]["Description"].startswith(f"{name.upper()}: ")
+            assert field.description
+
+
+def test_every_name_has_the_prefix(deploy: Callable[..., dict[str, str]]) -> None:
+    deploy(PublishLayer="true")
+    for resource in PARSED["Resources"].values():
+        for key, value in resource["Properties"].items():
+            if re.fullmatch(r"(Bucket|Repository|Role|Cluster|Topic|Alarm|Policy)?Name", key):
+                text = value["Fn::Sub"] if isinstance(value, dict) else value
+                assert text.startswith("fdnix-"), text
+    assert PARSED["Resources"]["TaskDefinition"]["Properties"]["Family"].startswith("fdnix-")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"EmbeddingProvider": "local"},
+        {"PublishLayer": "true", "LayerName": "fdnix-other"},
+        {"PublishLayer": "true", "LayerKeepVersions": ""},
+        {"DuckdbDataKey": "full.duckdb", "DuckdbMinifiedKey": "a/{revision}/{timestamp}/b.duckdb"},
+        {"BedrockModelId": "amazon.titan-embed-text-v1", "EmbeddingProvider": "bedrock"},
+    ],
+    ids=str,
+)
+def test_the_roles_allow_what_these_settings_need_and_no_more(
+    client: Callable[[str], Any],
+    deploy: Callable[..., dict[str, str]],
+    parameters: dict[str, str],
+) -> None:
+    made = deploy(**parameters)
+    settings = settings_of(client)
+    expected = policies(settings, ACCOUNT)
+    assert comparable(statements(client, "fdnix-task")) == comparable(
+        expected["task-role.json"]["Statement"]
+    )
+    trusted = {"fdnix-task": "task-role-trust.json"}
+    if settings.provider == "bedrock":
+        assert settings.bedrock_role_arn == f"arn:aws:iam::{ACCOUNT}:role/fdnix-bedrock-batch"
+        assert comparable(statements(client, "fdnix-bedrock-batch")) == comparable(
+            expected["batch-role.json"]["Statement"]
+        )
+        trusted["fdnix-bedrock-batch"] = "batch-role-trust.json"
+    else:
+        assert "BatchRole" not in made
+    for role, document in trusted.items():
+        trust = client("iam").get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        trust = json.loads(unquote(trust)) if isinstance(trust, str) else trust
+        assert comparable(trust["Statement"]) == comparable(expected[document]["Statement"])
+
+
+def test_the_task_runs_as_the_image_is_meant_to_be_run(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    deploy()
+    made = container(client)
+    assert made["user"] == "10001:10001"
+    assert made["readonlyRootFilesystem"] is True
+    assert {mount["containerPath"] for mount in made["mountPoints"]} == {"/out", "/tmp"}
+    assert made["command"] == ["python", "src/index.py", "run", "--json"]
+    assert made["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/fdnix-indexer:latest"
+    settings = settings_of(client)
+    assert settings.phases == ("metadata", "embedding", "minified")
+    assert settings.artifacts_bucket == f"fdnix-artifacts-{ACCOUNT}-{REGION}"
+
+
+def test_parameters_reach_the_task(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    deploy(Image="fdnix-indexer-slim", ImageTag="v2", NixpkgsSource="channel", VssEfSearch="64")
+    assert container(client)["image"].endswith("/fdnix-indexer-slim:v2")
+    settings = settings_of(client)
+    assert (settings.nixpkgs_source, settings.vss_ef_search) == ("channel", 64)
+
+
+def test_the_bucket_is_private_encrypted_and_versioned(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    bucket = deploy()["ArtifactsBucket"]
+    s3 = client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    (rule,) = encryption["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    public = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert set(public.values()) == {True}
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["ID"] for rule in rules} == {"fdnix-snapshots", "fdnix-earlier-versions"}
+
+
+def test_the_latest_databases_do_not_expire_with_the_dated_ones() -> None:
+    parameters = PARSED["Parameters"]
+    prefix = parameters["SnapshotPrefix"]["Default"]
+    for name in ("DuckdbDataKey", "DuckdbMinifiedKey"):
+        key = parameters[name]["Default"]
+        assert key.replace("{date}", "2026-07-01").startswith(prefix)
+        assert not key.replace("{date}", "latest").startswith(prefix)
+
+
+def test_the_schedule_starts_the_task_once_it_is_enabled(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    made = deploy(ScheduleState="ENABLED", Schedule="cron(30 4 * * ? *)")
+    events = client("events")
+    rule = events.describe_rule(Name="fdnix-nightly")
+    assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", "cron(30 4 * * ? *)")
+    (target,) = events.list_targets_by_rule(Rule="fdnix-nightly")["Targets"]
+    assert target["EcsParameters"]["TaskDefinitionArn"] == made["TaskDefinition"]
+    assert target["EcsParameters"]["LaunchType"] == "FARGATE"
+    allowed = statements(client, "fdnix-schedule")
+    assert {action for one in allowed for action in one["Action"]} == {
+        "ecs:RunTask",
+        "iam:PassRole",
+    }
+
+
+def test_exit_codes_lead_where_they_should(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    deploy()
+    events = client("events")
+
+    def matched(exit_code: int | None) -> set[str]:
+        containers = [{"name": "fdnix"} | ({} if exit_code is None else {"exitCode": exit_code})]
+        detail = {
+            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/fdnix-cluster",
+            "lastStatus": "STOPPED",
+            "containers": containers,
+        }
+        event = {
+            "id": "1",
+            "account": ACCOUNT,
+            "source": "aws.ecs",
+            "time": "2026-07-01T03:10:00Z",
+            "region": REGION,
+            "resources": [],
+            "detail-type": "ECS Task State Change",
+            "detail": detail,
+        }
+        names = ("fdnix-failed", "fdnix-succeeded", "fdnix-unfinished")
+        return {
+            name
+            for name in names
+            if events.test_event_pattern(
+                EventPattern=events.describe_rule(Name=name)["EventPattern"],
+                Event=json.dumps(event),
+            )["Result"]
+        }
+
+    assert matched(0) == {"fdnix-succeeded"}
+    assert matched(75) == {"fdnix-unfinished"}
+    assert [matched(code) for code in (1, 2, 3, 4, 5, 137)] == [{"fdnix-failed"}] * 6
+    assert matched(None) == {"fdnix-failed"}
+
+
+def test_failures_reach_whoever_is_to_be_told(
+    client: Callable[[str], Any], deploy: Callable[..., dict[str, str]]
+) -> None:
+    topic = deploy(AlarmEmail="ops@example.org")["AlarmTopic"]
+    (told,) = client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert told["Endpoint"] == "ops@example.org"
+    alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {alarm["AlarmName"] for alarm in alarms} == {
+        "fdnix-failed",
+        "fdnix-not-started",
+        "fdnix-stale",
+    }
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
+    rules = {rule["Name"] for rule in client("events").list_rules()["Rules"]}
+    watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+    assert watched < rules
+
+
+def test_what_moto_makes_nothing_of_is_known(
+    deploy: Callable[..., dict[str, str]],
+) -> None:
+    made = deploy(PublishLayer="true")
+    unmade = set(PARSED["Resources"]) - set(made)
+    assert {PARSED["Resources"][name]["Type"] for name in unmade} == ACCEPTED_ONLY

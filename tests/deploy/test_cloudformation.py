@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import boto3
+import httpx
 import pytest
 from cfnlint.decode import cfn_yaml
 from fdnix.aws.permissions import policies
@@ -30,7 +31,7 @@ REGION = "eu-central-1"
 CFN_LINT = shutil.which("cfn-lint") or Path(sysconfig.get_path("scripts"), "cfn-lint")
 
 # Types that moto accepts and makes nothing of; for these cfn-lint's schemas must do.
-ACCEPTED_ONLY = {"AWS::S3::BucketPolicy"}
+ACCEPTED_ONLY = {"AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy"}
 # Settings that the template has no parameter for.
 OF_THE_IMAGE = {
     "duckdb_extension_directory",
@@ -80,7 +81,8 @@ def deploy(client: Callable[[str], Any]) -> Iterator[Callable[..., dict[str, str
         return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in made}
 
     yield deployed
-    cloudformation.delete_stack(StackName="fdnix")
+    # Deleting the stack would keep what is to be retained.
+    httpx.post(f"{cloudformation.meta.endpoint_url}/moto-api/reset")
 
 
 def container(client: Callable[[str], Any]) -> dict[str, Any]:
@@ -291,16 +293,29 @@ def test_failures_reach_whoever_is_to_be_told(
     topic = deploy(AlarmEmail="ops@example.org")["AlarmTopic"]
     (told,) = client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     assert told["Endpoint"] == "ops@example.org"
-    alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert {alarm["AlarmName"] for alarm in alarms} == {
-        "fdnix-failed",
-        "fdnix-not-started",
-        "fdnix-stale",
+
+
+def test_every_alarm_watches_a_rule_and_tells_the_topic() -> None:
+    resources = PARSED["Resources"]
+    alarms = {
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
-    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
-    rules = {rule["Name"] for rule in client("events").list_rules()["Rules"]}
-    watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
-    assert watched < rules
+    watched = {}
+    for name, alarm in alarms.items():
+        (dimension,) = alarm["Dimensions"]
+        assert dimension["Name"] == "RuleName"
+        watched[name] = dimension["Value"]["Ref"]
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert watched == {
+        "FailedAlarm": "FailedRule",
+        "NotStartedAlarm": "NightlyRule",
+        "StaleAlarm": "SucceededRule",
+    }
+    missing = {name: alarm["TreatMissingData"] for name, alarm in alarms.items()}
+    assert missing["StaleAlarm"] == "breaching"
+    assert {missing["FailedAlarm"], missing["NotStartedAlarm"]} == {"notBreaching"}
 
 
 def test_what_moto_makes_nothing_of_is_known(

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 import boto3
 import httpx
 import pytest
-from cfnlint.decode import cfn_yaml
-from fdnix.aws.permissions import policies
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 
+from fdnix.aws.permissions import policies
 from fdnix.errors import FdnixError, UnfinishedError
 from fdnix.settings import Settings, load_settings
 from support.image import ROOT
@@ -43,7 +43,7 @@ OF_THE_IMAGE = {
     "popularity_file",
 }
 OF_THE_STACK = {"artifacts_bucket", "aws_region", "bedrock_role_arn", "layer_arn"}
-FAILURES = {FdnixError, *FdnixError.__subclasses__()} - {UnfinishedError}
+FAILURES = [one for one in (FdnixError, *FdnixError.__subclasses__()) if one != UnfinishedError]
 ONE_BUCKET = {"bedrock_input_bucket", "bedrock_output_bucket"}
 
 
@@ -288,7 +288,7 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
             met = any(matches(alternative, event) for alternative in wanted)
         elif isinstance(wanted, dict):
             within = value if isinstance(value, list) else [value]
-            met = any(matches(wanted, one) for one in within)
+            met = any(matches(wanted, one) for one in within if one is not None)
         else:
             met = one_matches(wanted, value)
         if not met:

@@ -62,6 +62,7 @@ def test_ports_are_open_to_this_machine_alone() -> None:
 
 
 @needs_root
+@pytest.mark.xdist_group("slim image")
 def test_the_artifacts_and_the_layer_arrive(slim_image: Image, out: Path, aws: str) -> None:
     at_server = {"AWS_ENDPOINT_URL": aws, "AWS_EC2_METADATA_DISABLED": "true"}
     for service in ("bucket", "indexer"):
@@ -72,15 +73,11 @@ def test_the_artifacts_and_the_layer_arrive(slim_image: Image, out: Path, aws: s
             volumes={"/out": out},
         )
         assert done.returncode == 0, done.stderr
-    local = {
-        "region_name": environment("indexer")["AWS_REGION"],
-        "endpoint_url": aws,
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-    }
-    bucket = environment("indexer")["ARTIFACTS_BUCKET"]
-    s3 = boto3.client("s3", **local)
-    keys = {one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    given = environment("indexer")
+    session = boto3.Session("local", "local", region_name=given["AWS_REGION"])
+    s3 = session.client("s3", endpoint_url=aws)
+    listed = s3.list_objects_v2(Bucket=given["ARTIFACTS_BUCKET"])["Contents"]
+    keys = {one["Key"] for one in listed}
     assert {"nightly/latest/fdnix-data.duckdb", "nightly/latest/fdnix.duckdb"} < keys
-    layers = boto3.client("lambda", **local).list_layers()["Layers"]
+    layers = session.client("lambda", endpoint_url=aws).list_layers()["Layers"]
     assert [layer["LayerName"] for layer in layers] == ["fdnix-database"]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import subprocess
 
 pytestmark = needs_root
+# An image is built once in the process that all tests of it run in.
+full = pytest.mark.xdist_group("full image")
+slim = pytest.mark.xdist_group("slim image")
 
 NIXPKGS = Path(__file__).parents[1] / "support" / "nixpkgs"
 
@@ -46,6 +49,7 @@ def small_nixpkgs(scratch: Path) -> None:
     shutil.copytree(NIXPKGS, scratch / "small-nixpkgs")
 
 
+@full
 def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
     nix_image: Image, out: Path
 ) -> None:
@@ -62,6 +66,7 @@ def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
         assert found.search("friendly greeting").hits[0].package_id == "hello"
 
 
+@full
 def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     nix_image: Image, out: Path
 ) -> None:
@@ -78,6 +83,7 @@ def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
 
 
+@slim
 def test_the_slim_image_reads_a_channel_and_searches(slim_image: Image, out: Path) -> None:
     listing = {"ripgrep": {"name": "ripgrep-14", "meta": {"description": "Search of lines"}}}
     catalogue = json.dumps({"version": 2, "packages": listing}).encode()
@@ -91,7 +97,9 @@ def test_the_slim_image_reads_a_channel_and_searches(slim_image: Image, out: Pat
     assert "Search of lines" in done.stdout
 
 
-@pytest.mark.parametrize("kind", ["nix_image", "slim_image"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("nix_image", marks=full), pytest.param("slim_image", marks=slim)]
+)
 def test_nothing_but_out_and_tmp_can_be_written(
     kind: str, out: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -115,6 +123,7 @@ def test_nothing_but_out_and_tmp_can_be_written(
     assert writable == ["/out", "/tmp"], answers
 
 
+@slim
 def test_a_mistake_in_the_environment_is_named(slim_image: Image, out: Path) -> None:
     done = index(slim_image, out, PROCESSING_MODE="all", VSS_HNSW_M="1")
     assert done.returncode == SettingsError.exit_code

@@ -63,7 +63,8 @@ class Image:
 
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:
     """The instructions of a Dockerfile with their arguments, without comments."""
-    parser = DockerfileParser(fileobj=io.BytesIO(dockerfile.read_bytes()))
+    content = io.BytesIO(dockerfile.read_bytes())
+    parser = DockerfileParser(fileobj=content)  # type: ignore[arg-type]  # it reads bytes
     return [
         (step["instruction"], step["value"])
         for step in parser.structure

@@ -43,7 +43,8 @@ OF_THE_IMAGE = {
     "popularity_file",
 }
 OF_THE_STACK = {"artifacts_bucket", "aws_region", "bedrock_role_arn", "layer_arn"}
-FAILURES = [one for one in (FdnixError, *FdnixError.__subclasses__()) if one != UnfinishedError]
+FAILURES: list[type[FdnixError]] = [FdnixError, *FdnixError.__subclasses__()]
+FAILURES.remove(UnfinishedError)
 ONE_BUCKET = {"bedrock_input_bucket", "bedrock_output_bucket"}
 
 

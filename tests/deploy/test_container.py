@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import pytest
 
 from fdnix.errors import SettingsError
 from fdnix.search import SearchIndex
-from support.channel_server import serve
+from support.channel_server import serve, serving
 from support.image import Image, needs_root, run
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     assert meta["source"] == "nix-env"
     assert {path.name for path in out.iterdir()} == {"fdnix-data.duckdb", "fdnix.duckdb"}
     assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
+
+
+@full
+def test_the_channels_nixpkgs_is_evaluated_where_none_is_mounted(
+    nix_image: Image, scratch: Path, out: Path
+) -> None:
+    channel = scratch / "www" / "nixos-26.05"
+    channel.mkdir(parents=True)
+    with tarfile.open(channel / "nixexprs.tar.xz", "w:xz") as archive:
+        archive.add(NIXPKGS, "nixpkgs")
+    env = {"NIXPKGS_CHANNEL": "nixos-26.05", "PROCESSING_MODE": "metadata"}
+    with serving(channel.parent) as url:
+        env["NIXPKGS_CHANNEL_URL"] = url
+        done = run(nix_image, env=env, volumes={"/out": out})
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in out.iterdir()] == ["fdnix-data.duckdb"]
+    assert rows(out / "fdnix-data.duckdb", "packages") > 20
 
 
 @slim

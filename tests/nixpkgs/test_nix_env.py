@@ -13,8 +13,6 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ import pytest
 
 from fdnix.errors import SourceError
 from fdnix.nixpkgs.source import Fetched, Limits, choose, fetch
+from support.channel_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -471,15 +470,3 @@ def test_without_a_nixpkgs_the_channels_is_evaluated_and_says_its_revision(
         assert "hello" in json.loads(answer.path.read_bytes())
         assert answer.revision == REVISION
     assert list(work.iterdir()) == []
-
-
-@contextmanager
-def serving(directory: Path) -> Iterator[str]:
-    """Yield the URL of a server of the files in `directory`."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(directory))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import shutil
 import sys
-import tempfile
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from support.image import ROOT, Base, Image, build, missing, packages
 from support.nix import STUB, needs_nix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 # The interpreter finds its library there by the environment, not by its own path.
@@ -26,13 +27,25 @@ PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @pytest.fixture(scope="session")
-def scratch() -> Iterator[Path]:
-    """A directory that any user may enter, as those of pytest are not."""
+def scratch(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A directory that all processes of this test run share."""
     if reason := missing():
         pytest.skip(reason)
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
+
+
+def once(directory: Path, make: Callable[[Path], Image]) -> Image:
+    """The image that `make` makes in `directory`, or that another process of this run has made."""
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = directory / "image.pickle"
+        if not made.exists():
+            directory.mkdir()
+            made.write_bytes(pickle.dumps(make(directory)))
+        image = pickle.loads(made.read_bytes())
+    assert isinstance(image, Image)
+    return image
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +55,11 @@ def slim_image(scratch: Path) -> Image:
     They lie where the image installs them, so that pip has only to find that they are what
     constraints.txt asks for.
     """
-    pip = scratch / "pip"
+    return once(scratch / "slim", make_slim_image)
+
+
+def make_slim_image(directory: Path) -> Image:
+    pip = directory / "pip"
     for found in distribution("pip").files or ():
         # Its commands lie outside, and are not used.
         if ".." not in found.parts and found.suffix != ".pyc":
@@ -53,7 +70,7 @@ def slim_image(scratch: Path) -> Image:
     base = Base(python, environment)
     names = ("python:3.13-trixie", "python:3.13-slim-trixie")
     dockerfile = ROOT / "deploy" / "Dockerfile.slim"
-    return build(dockerfile, dict.fromkeys(names, base), scratch / "slim", {})
+    return build(dockerfile, dict.fromkeys(names, base), directory, {})
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +81,11 @@ def nix_image(scratch: Path) -> Image:
     """
     if needs_nix.args[0]:
         pytest.skip(needs_nix.kwargs["reason"])
-    nixpkgs = scratch / "nixpkgs"
+    return once(scratch / "nix", make_nix_image)
+
+
+def make_nix_image(directory: Path) -> Image:
+    nixpkgs = directory / "nixpkgs"
     nixpkgs.mkdir()
     variables = "PYTHONPATH=/packages LD_LIBRARY_PATH=/usr/local/lib"
     (nixpkgs / "default.nix").write_text(
@@ -86,12 +107,13 @@ def nix_image(scratch: Path) -> Image:
         "scratch": Base(python),
     }
     dockerfile = ROOT / "deploy" / "Dockerfile"
-    return build(dockerfile, bases, scratch / "nix", {"NIXPKGS": "/nixpkgs"})
+    return build(dockerfile, bases, directory, {"NIXPKGS": "/nixpkgs"})
 
 
 @pytest.fixture
-def out(scratch: Path) -> Iterator[Path]:
+def out(tmp_path: Path) -> Path:
     """A directory of the images' user, to be mounted at /out."""
-    with tempfile.TemporaryDirectory(dir=scratch) as directory:
-        os.chown(directory, 10001, 10001)
-        yield Path(directory)
+    directory = tmp_path / "out"
+    directory.mkdir()
+    os.chown(directory, 10001, 10001)
+    return directory

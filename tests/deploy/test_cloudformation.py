@@ -32,6 +32,9 @@ ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 CFN_LINT = shutil.which("cfn-lint") or Path(sysconfig.get_path("scripts"), "cfn-lint")
 
+# It warns of each of these; the last test says which they are.
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")
+
 # Types that moto accepts and makes nothing of; for these cfn-lint's schemas must do.
 ACCEPTED_ONLY = {"AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy"}
 # Settings that the template has no parameter for.

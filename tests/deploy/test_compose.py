@@ -62,7 +62,6 @@ def test_ports_are_open_to_this_machine_alone() -> None:
 
 
 @needs_root
-@pytest.mark.xdist_group("slim image")
 def test_the_artifacts_and_the_layer_arrive(slim_image: Image, out: Path, aws: str) -> None:
     at_server = {"AWS_ENDPOINT_URL": aws, "AWS_EC2_METADATA_DISABLED": "true"}
     for service in ("bucket", "indexer"):

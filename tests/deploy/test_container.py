@@ -7,7 +7,6 @@ over a read-only root, with /out mounted and nothing else to write to but /tmp.
 from __future__ import annotations
 
 import json
-import shutil
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,16 +24,13 @@ if TYPE_CHECKING:
     import subprocess
 
 pytestmark = needs_root
-# An image is built once in the process that all tests of it run in.
-full = pytest.mark.xdist_group("full image")
-slim = pytest.mark.xdist_group("slim image")
 
 NIXPKGS = Path(__file__).parents[1] / "support" / "nixpkgs"
 
 
 def index(image: Image, out: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the image as an operator does: read-only, offline, told by the environment alone."""
-    volumes = {"/out": out, "/nixpkgs": out.parent / "small-nixpkgs"}
+    volumes = {"/out": out, "/nixpkgs": NIXPKGS}
     return run(image, env=env, volumes=volumes, network=False)
 
 
@@ -45,12 +41,6 @@ def rows(path: Path, table: str) -> int:
     return int(row[0])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def small_nixpkgs(scratch: Path) -> None:
-    shutil.copytree(NIXPKGS, scratch / "small-nixpkgs")
-
-
-@full
 def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
     nix_image: Image, out: Path
 ) -> None:
@@ -67,7 +57,6 @@ def test_every_phase_runs_alone_and_leaves_the_next_what_it_needs(
         assert found.search("friendly greeting").hits[0].package_id == "hello"
 
 
-@full
 def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     nix_image: Image, out: Path
 ) -> None:
@@ -84,11 +73,10 @@ def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
 
 
-@full
 def test_the_channels_nixpkgs_is_evaluated_where_none_is_mounted(
-    nix_image: Image, scratch: Path, out: Path
+    nix_image: Image, tmp_path: Path, out: Path
 ) -> None:
-    channel = scratch / "www" / "nixos-26.05"
+    channel = tmp_path / "www" / "nixos-26.05"
     channel.mkdir(parents=True)
     with tarfile.open(channel / "nixexprs.tar.xz", "w:xz") as archive:
         archive.add(NIXPKGS, "nixpkgs")
@@ -101,7 +89,6 @@ def test_the_channels_nixpkgs_is_evaluated_where_none_is_mounted(
     assert rows(out / "fdnix-data.duckdb", "packages") > 20
 
 
-@slim
 def test_the_slim_image_reads_a_channel_and_searches(slim_image: Image, out: Path) -> None:
     listing = {"ripgrep": {"name": "ripgrep-14", "meta": {"description": "Search of lines"}}}
     catalogue = json.dumps({"version": 2, "packages": listing}).encode()
@@ -115,9 +102,7 @@ def test_the_slim_image_reads_a_channel_and_searches(slim_image: Image, out: Pat
     assert "Search of lines" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param("nix_image", marks=full), pytest.param("slim_image", marks=slim)]
-)
+@pytest.mark.parametrize("kind", ["nix_image", "slim_image"])
 def test_nothing_but_out_and_tmp_can_be_written(
     kind: str, out: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -133,7 +118,7 @@ def test_nothing_but_out_and_tmp_can_be_written(
     done = run(
         image,
         ["python", "-c", program, *places],
-        volumes={"/out": out, "/nixpkgs": out.parent / "small-nixpkgs"},
+        volumes={"/out": out, "/nixpkgs": NIXPKGS},
     )
     identity, *answers = done.stdout.splitlines()
     assert identity == "10001 10001 []", done.stderr
@@ -141,7 +126,6 @@ def test_nothing_but_out_and_tmp_can_be_written(
     assert writable == ["/out", "/tmp"], answers
 
 
-@slim
 def test_a_mistake_in_the_environment_is_named(slim_image: Image, out: Path) -> None:
     done = index(slim_image, out, PROCESSING_MODE="all", VSS_HNSW_M="1")
     assert done.returncode == SettingsError.exit_code

@@ -209,7 +209,12 @@ def _layer_mounts(image: Image, *, read_only: bool) -> Iterator[str]:
         for one in (upper, work):
             one.mkdir(parents=True, exist_ok=True)
         lower = ":".join(map(str, below))
-        options = f"lowerdir={lower},upperdir={upper},workdir={work}{',ro' if read_only else ''}"
+        # What is written to may be mounted once at a time, and images are run side by side.
+        options = (
+            f"lowerdir={upper}:{lower}"
+            if read_only
+            else f"lowerdir={lower},upperdir={upper},workdir={work}"
+        )
         yield f"mount -t overlay -o {options} overlay {image.root}{at}"
 
 

@@ -30,7 +30,6 @@
             # ./test makes its own environment from constraints.txt.
             pkgs.python313
             pkgs.nix
-            pkgs.hadolint
             pkgs.nixfmt
           ];
           # The wheels that pip installs link against it.

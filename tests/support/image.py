@@ -254,6 +254,8 @@ def missing() -> str | None:
     tools = [tool for tool in ("unshare", "chroot", "setpriv") if shutil.which(tool) is None]
     if tools:
         return f"{', '.join(tools)} are not installed"
+    if not Path(sys.base_prefix, "bin", "python").exists():
+        return f"{sys.base_prefix} has no command `python`, as the image's base has"
     if "overlay" not in Path("/proc/filesystems").read_text():
         return "the kernel has no overlay file system"
     return None

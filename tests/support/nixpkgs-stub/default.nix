@@ -154,7 +154,6 @@ let
   pkgs = {
     inherit callPackage lib python313;
     autoPatchelfHook = plain "auto-patchelf-hook";
-    hadolint = plain "hadolint";
     nix = nixPackage;
     nixfmt = plain "nixfmt";
     nixfmt-tree = plain "nixfmt-tree";

@@ -132,7 +132,10 @@ class Settings(BaseModel):
         description="an http or https URL under which channels lie",
     )
     nixpkgs_path: str = Field(
-        "<nixpkgs>", min_length=1, description="what nix-env -f takes: a path, <nixpkgs> or a URL"
+        "<nixpkgs>",
+        min_length=1,
+        description="what nix-env -f takes: a path, <nixpkgs> or a URL; "
+        "the tarball of NIXPKGS_CHANNEL where Nix finds no <nixpkgs>",
     )
     nixpkgs_timeout: float = Field(
         3600, gt=0, description="seconds that evaluating or downloading may take, above 0"

@@ -48,8 +48,11 @@ def database_info(path: Path) -> DatabaseInfo:
 
 
 def as_json(report: object) -> None:
-    """Print `report`, a dataclass, as one JSON document."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
+    """Print `report`, a dataclass, as one JSON document: on a terminal indented, else one line."""
+    encoded = msgspec.json.encode(report)
+    if stdout.is_terminal:
+        encoded = msgspec.json.format(encoded, indent=2)
+    sys.stdout.write(encoded.decode() + "\n")
 
 
 def info_tables(info: DatabaseInfo) -> None:

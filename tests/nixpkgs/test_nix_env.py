@@ -20,6 +20,7 @@ import pytest
 
 from fdnix.errors import SourceError
 from fdnix.nixpkgs.source import Fetched, Limits, choose, fetch
+from support.channel_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -438,3 +439,34 @@ def test_auto_is_the_channel_where_there_is_no_nix_env(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose(str(nixpkgs)) == "channel"
+
+
+# --- no nixpkgs on this machine
+
+
+@needs_nix
+@pytest.mark.usefixtures("read_only_store")
+def test_without_a_nixpkgs_the_channels_is_evaluated_and_says_its_revision(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nixpkgs / ".git-revision").write_text(REVISION)
+    (tmp_path / "www" / "nixos-26.05").mkdir(parents=True)
+    archive = Path(archived(nixpkgs, nixpkgs.parent).removeprefix("file://"))
+    archive.rename(tmp_path / "www" / "nixos-26.05" / "nixexprs.tar.xz")
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path / 'absent'}")
+    work = tmp_path / "work"
+    work.mkdir()
+    with (
+        serving(tmp_path / "www") as url,
+        fetch(
+            "nix-env",
+            channel="nixos-26.05",
+            nixpkgs_path="<nixpkgs>",
+            channel_url=url,
+            workdir=work,
+        ) as answer,
+    ):
+        assert isinstance(answer, Fetched)
+        assert "hello" in json.loads(answer.path.read_bytes())
+        assert answer.revision == REVISION
+    assert list(work.iterdir()) == []

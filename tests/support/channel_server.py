@@ -7,11 +7,13 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHANNEL = "nixpkgs-unstable"
 REVISION = "0b4defa2584f8ea2f6e5c9a1b3d7f60819a2c3e4"
@@ -162,3 +164,15 @@ def serve(catalogue: bytes) -> Iterator[Channel]:
             channel.released.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """Yield the URL of a server of the files in `directory`."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -57,6 +57,11 @@ def can_evaluate(nixpkgs_path: str) -> bool:
     return bool(_URL.match(nixpkgs_path)) or _directory(nixpkgs_path) is not None
 
 
+def is_here(nixpkgs_path: str) -> bool:
+    """Tell whether `nixpkgs_path` leads to a nixpkgs on this machine, as a URL does not."""
+    return _directory(nixpkgs_path) is not None
+
+
 @contextmanager
 def evaluate(
     nixpkgs_path: str, *, workdir: Path, limits: Limits, progress: Progress
@@ -98,7 +103,7 @@ def evaluate(
         yield Fetched(
             path=path,
             source="nix-env",
-            revision=_revision(nixpkgs_path, directory),
+            revision=_revision(nixpkgs_path, directory, outcome.env),
             nix_version=_version(),
             root=None if directory is None else str(directory),
             warnings=outcome.stderr.strip() or None,
@@ -153,6 +158,7 @@ def _nix_string(text: str) -> str:
 class _Outcome:
     returncode: int
     stderr: str
+    env: dict[str, str]
 
 
 def _with_any_store(
@@ -236,7 +242,7 @@ def _run(
         except BaseException:
             _end(process)
             raise
-    return _Outcome(returncode, stderr.decode(errors="replace"))
+    return _Outcome(returncode, stderr.decode(errors="replace"), env)
 
 
 def _left(deadline: float) -> float:
@@ -343,15 +349,20 @@ def _directory(nixpkgs_path: str) -> Path | None:
     return None
 
 
-def _revision(nixpkgs_path: str, directory: Path | None) -> str | None:
+def _revision(nixpkgs_path: str, directory: Path | None, env: dict[str, str]) -> str | None:
     """Return the git revision that the nixpkgs says it is of.
 
     Channels put it into `.git-revision`, and its start into `.version-suffix` (as in
     `pre843652.0b4defa2584f`); see nixpkgs' lib/trivial.nix, revisionWithDefault and versionSuffix.
     """
     if directory is None:
-        in_url = _COMMIT.search(nixpkgs_path)
-        return in_url and in_url[0]
+        if in_url := _COMMIT.search(nixpkgs_path):
+            return in_url[0]
+        # In the store that it was evaluated from, where it lies already.
+        root = f"builtins.fetchTarball {_nix_string(nixpkgs_path)}"
+        read = f'builtins.readFile ({root} + "/.git-revision")'
+        said = _aside(["nix-instantiate", "--eval", "--json", "--expr", read], env)
+        return said and str(json.loads(said)).strip()
     with suppress(OSError):
         return (directory / ".git-revision").read_text().strip() or None
     if (directory / ".git").exists():
@@ -367,12 +378,12 @@ def _version() -> str | None:
     return said and said.split()[-1]
 
 
-def _aside(command: list[str]) -> str | None:
-    """Return what a quick command prints, or None where it fails."""
+def _aside(command: list[str], env: dict[str, str] | None = None) -> str | None:
+    """Return what a quick command prints, or None where it fails; it needs no store by default."""
     with suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(  # noqa: S603
             command,
-            env={"NIX_REMOTE": "dummy://"} | os.environ,
+            env={"NIX_REMOTE": "dummy://"} | os.environ if env is None else env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,

@@ -57,7 +57,8 @@ def fetch(
     Args:
         source: `auto`, `nix-env`, `channel`, `sample`, a file's path, or `-` for standard input.
         channel: The channel's name, such as `nixpkgs-unstable`.
-        nixpkgs_path: What nix-env evaluates: a path, `<nixpkgs>` or a tarball's URL.
+        nixpkgs_path: What nix-env evaluates: a path, `<nixpkgs>` or a tarball's URL. Where Nix
+            finds no `<nixpkgs>`, `nix-env` evaluates the channel's tarball.
         channel_url: The URL under which channels lie, such as `https://channels.nixos.org`.
         workdir: An existing directory for temporary files. A download that was cut off stays
             there, and the next call goes on with it.
@@ -75,7 +76,10 @@ def fetch(
     match word:
         case "nix-env":
             with nix_env.evaluate(
-                nixpkgs_path, workdir=workdir, limits=limits, progress=progress
+                _to_evaluate(nixpkgs_path, channel, channel_url),
+                workdir=workdir,
+                limits=limits,
+                progress=progress,
             ) as fetched:
                 yield fetched
         case "channel":
@@ -98,6 +102,13 @@ def fetch(
         case _:
             with _file(Path(word), workdir, progress) as path:
                 yield Fetched(path=path, source="file")
+
+
+def _to_evaluate(nixpkgs_path: str, channel: str, channel_url: str) -> str:
+    """Return `nixpkgs_path`, or the channel's tarball where Nix finds no `<nixpkgs>`."""
+    if nixpkgs_path == "<nixpkgs>" and not nix_env.is_here(nixpkgs_path):
+        return f"{channel_url.rstrip('/')}/{channel}/nixexprs.tar.xz"
+    return nixpkgs_path
 
 
 @contextmanager

@@ -1,0 +1,17 @@
+# What pyproject.toml names as dependencies and in the extra `aws`, from a set of Python packages.
+python: [
+  python.boto3
+  python.brotli
+  python.click
+  python.duckdb
+  python.duckdb-extension-fts
+  python.duckdb-extension-vss
+  python.httpx
+  python.msgspec
+  python.numpy
+  python.pyarrow
+  python.pydantic
+  python.rich
+  python.wordllama
+  python.zstandard
+]

@@ -1,0 +1,55 @@
+"""What the Nix files take from nixpkgs is there, and new enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from fdnix.nixpkgs.catalog import read_catalog
+from support.nix import ROOT
+
+pytestmark = [
+    pytest.mark.catalogue,
+    pytest.mark.skipif("FDNIX_TEST_DATA" not in os.environ, reason="FDNIX_TEST_DATA is not set"),
+]
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PACKAGED_HERE = {
+    name.replace("_", "-") for name in json.loads((ROOT / "nix/sources.json").read_bytes())
+}
+
+
+@pytest.fixture(scope="module")
+def versions() -> dict[str, str]:
+    """The version of every attribute path in the real catalogue."""
+    path = Path(os.environ["FDNIX_TEST_DATA"]) / "nixpkgs-26.11" / "packages.json.br"
+    return {
+        name: json.loads(bytes(entry))["version"]
+        for name, entry in read_catalog(path).entries.items()
+    }
+
+
+def test_nixpkgs_has_the_python_packages_in_versions_that_the_project_takes(
+    versions: dict[str, str],
+) -> None:
+    for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["aws"]:
+        requirement = Requirement(text)
+        if requirement.name not in PACKAGED_HERE:
+            version = versions[f"python313Packages.{requirement.name}"]
+            assert requirement.specifier.contains(version), f"{text}: nixpkgs has {version}"
+
+
+def test_nixpkgs_has_what_builds_and_runs_them(versions: dict[str, str]) -> None:
+    text = (ROOT / "nix" / "packages.nix").read_text()
+    python = set(re.findall(r"final\.([a-z][a-z0-9-]+)$", text, re.MULTILINE)) - PACKAGED_HERE
+    assert {"cython", "safetensors", "setuptools-scm", "tokenizers"} <= python
+    for name in python | {"hatchling"}:
+        assert f"python313Packages.{name}" in versions
+    for name in ("cacert", "nix", "nixVersions.nix_2_31", "nixfmt", "nixfmt-tree"):
+        assert name in versions

@@ -1,0 +1,43 @@
+"""Evaluating fdnix' Nix files with the real Nix against the stand-in for nixpkgs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STUB = ROOT / "tests" / "support" / "nixpkgs-stub"
+
+needs_nix = pytest.mark.skipif(
+    shutil.which("nix-instantiate") is None, reason="nix-instantiate is not installed"
+)
+
+
+class EvaluationError(Exception):
+    """Nix refused the expression; holds what it said."""
+
+
+def evaluate(expression: str, system: str = "x86_64-linux") -> Any:
+    """The value of a Nix expression in which `pkgs` is the stand-in and `root` the project.
+
+    Raises:
+        EvaluationError: Nix said no.
+    """
+    whole = f'let pkgs = import {STUB} {{ system = "{system}"; }}; root = {ROOT}; in {expression}'
+    command = ["nix-instantiate", "--eval", "--strict", "--json", "--expr", whole]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"NIX_REMOTE": "dummy://"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise EvaluationError(done.stderr)
+    return json.loads(done.stdout)

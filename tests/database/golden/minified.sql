@@ -41,6 +41,7 @@ CREATE TABLE search_similar(term_id INTEGER NOT NULL,
     similarity UTINYINT NOT NULL);
 CREATE TABLE search_variants(entry_id INTEGER,
     variant SMALLINT,
+    package_row INTEGER,
     package_id VARCHAR,
     attribute_set VARCHAR,
     "version" VARCHAR);

@@ -70,12 +70,8 @@ def _column(name: str, values: list[Any]) -> pa.Array[Any]:
 
 def _repeated(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
     """An array of nested values that are mostly the same few objects, each converted once."""
-    places: dict[int, int] = {}
-    distinct: list[Any] = []
-    indices: list[int] = []
-    for value in values:
-        place = places.setdefault(id(value), len(distinct))
-        if place == len(distinct):
-            distinct.append(value)
-        indices.append(place)
-    return pa.array(msgspec.to_builtins(distinct), kind).take(pa.array(indices, pa.int32()))
+    identities = list(map(id, values))
+    distinct = dict(zip(identities, values, strict=True))
+    places = {identity: place for place, identity in enumerate(distinct)}
+    indices = pa.array(map(places.__getitem__, identities), pa.int32())
+    return pa.array(msgspec.to_builtins(list(distinct.values())), kind).take(indices)

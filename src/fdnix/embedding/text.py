@@ -9,6 +9,7 @@ variants of one package (`python313Packages.requests` and `python314Packages.req
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 TEXT_VERSION = 1
@@ -19,6 +20,7 @@ _LEAF = re.compile(r'(?:^|\.)("(?:[^"\\]|\\.)*"|[^".]*)$')
 _VERSION_SUFFIX = re.compile(r"(?<=[A-Za-z])[_-]?\d+(?:[_.]\d+)*$")
 _WORD_BOUNDARY = re.compile(r"[^\w+#]+|_+|(?<=[a-z])(?=[A-Z])")
 _DIGITS = re.compile(r"\d+")
+_AROUND = "()[],;:."
 
 
 def embedding_text(
@@ -38,8 +40,8 @@ def embedding_text(
     attribute_set, leaf = _split(package_id)
     # A number that is part of the name itself, as in x264, is no version.
     name = leaf if leaf == pname else _VERSION_SUFFIX.sub("", leaf)
-    words = " ".join([*_words(name), *_words(_DIGITS.sub(" ", attribute_set))]) or pname
-    program = main_program if main_program and _letters(main_program) not in _letters(name) else ""
+    words = " ".join([*_words(name), *_set_words(attribute_set)]) or pname
+    program = main_program if main_program and not _tells(name, main_program) else ""
     about = _without(version, description or "")
     start = _start(_without(version, long_description or ""), _LONG_DESCRIPTION_CHARACTERS)
     return ". ".join(part.rstrip(".") for part in (words, program, about, start) if part)
@@ -52,6 +54,9 @@ def content_hash(text: str) -> str:
 
 def _split(package_id: str) -> tuple[str, str]:
     """The attribute set and the attribute, which may be quoted, of an attribute path."""
+    if '"' not in package_id:
+        attribute_set, _, leaf = package_id.rpartition(".")
+        return attribute_set, leaf
     match = _LEAF.search(package_id)
     if match is None:
         return "", package_id
@@ -62,15 +67,25 @@ def _words(name: str) -> list[str]:
     return [word for word in _WORD_BOUNDARY.split(name) if word]
 
 
+@lru_cache(maxsize=4096)
+def _set_words(attribute_set: str) -> list[str]:
+    return _words(_DIGITS.sub(" ", attribute_set))
+
+
+def _tells(name: str, program: str) -> bool:
+    return program in name or _letters(program) in _letters(name)
+
+
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name)).lower()
 
 
 def _without(version: str | None, text: str) -> str:
-    """`text` folded, without the version where it stands alone; versions without a dot stay."""
+    """`text` folded, without the words that are the version; versions without a dot stay."""
+    words = text.split()
     if version and "." in version and version in text:
-        text = re.sub(rf"(?<![\w.]){re.escape(version)}(?!\w|\.\w)", "", text)
-    return " ".join(text.split())
+        words = [word for word in words if word.strip(_AROUND).removeprefix("v") != version]
+    return " ".join(words)
 
 
 def _start(text: str, limit: int) -> str:

@@ -145,12 +145,13 @@ def _build(
             with uncompressed(connection):
                 connection.execute(schema_sql("minified_embeddings"))
         connection.execute("DETACH source")
-        create_search(
-            connection,
-            dimensions=int(source.get("embedding_dimensions", 1)),
-            embed_words=embed_words,
-            popularity=settings.popularity_file,
-        )
+        with uncompressed(connection):
+            create_search(
+                connection,
+                dimensions=int(source.get("embedding_dimensions", 1)),
+                embed_words=embed_words,
+                popularity=settings.popularity_file,
+            )
         create_fts(connection, settings)
         connection.execute("CHECKPOINT")
         recall = None

@@ -73,8 +73,12 @@ allowed_texts AS MATERIALIZED (
     CROSS JOIN packages_fts_source AS s
     WHERE len(list_filter(f.phrases, lambda x: NOT contains(
             lower(concat_ws(' ', s.package_id, s.description, s.long_description)), x))) = 0
-        AND len(list_filter(f.excluded, lambda x: list_contains(
-            fdnix_words(concat_ws(' ', s.package_id, s.description, s.long_description)), x))) = 0
+        -- CASE, so that only texts with the letters are cut into words.
+        AND len(list_filter(f.excluded, lambda x: CASE
+            WHEN contains(lower(concat_ws(' ', s.package_id, s.description, s.long_description)), x)
+            THEN list_contains(
+                fdnix_words(concat_ws(' ', s.package_id, s.description, s.long_description)), x)
+            ELSE false END)) = 0
 ),
 allowed AS MATERIALIZED (
     SELECT v.entry_id, v.variant, v.package_id
@@ -101,11 +105,14 @@ unknown AS MATERIALIZED (
 ),
 -- A word that no package has is taken for a misspelling of words that some do.
 guessable AS MATERIALIZED (
-    SELECT u.word AS asked, u.length, s.word, s.term_id, s.idf, s.entries
+    SELECT
+        u.word AS asked, u.length, s.word, s.term_id, s.idf, s.entries,
+        -- CASE, so that the distance is computed for the few only: filters may run in any order.
+        CASE WHEN fdnix_may_be(s.letters, u.letters, fdnix_edits(u.length))
+        THEN damerau_levenshtein(s.word, u.word) END AS edits
     FROM unknown AS u
     JOIN search_words AS s
-        ON s.length BETWEEN u.length - 2 AND u.length + 2
-        AND bit_count(xor(s.letters, u.letters)) <= 4
+        ON s.length BETWEEN u.length - fdnix_edits(u.length) AND u.length + fdnix_edits(u.length)
 ),
 guessed AS MATERIALIZED (
     SELECT
@@ -113,8 +120,8 @@ guessed AS MATERIALIZED (
         term_id,
         idf,
         (1 - edits / length)::FLOAT AS similarity
-    FROM (SELECT *, damerau_levenshtein(word, asked) AS edits FROM guessable)
-    WHERE edits <= CASE WHEN length < 6 THEN 1 ELSE 2 END
+    FROM guessable
+    WHERE edits <= fdnix_edits(length)
     QUALIFY row_number() OVER (PARTITION BY asked ORDER BY edits, entries DESC, word) <= 4
 ),
 -- One slot a distinct word of the query, with what the word is worth; `wanted` says which terms
@@ -161,11 +168,13 @@ misspelt AS MATERIALIZED (
         AND NOT EXISTS (FROM search_names WHERE hash = fdnix_hash(glued) AND name = glued)
 ),
 spellable AS MATERIALIZED (
-    SELECT n.entry_id, n.name, n.kind, a.glued, a.length
+    SELECT
+        n.entry_id, n.kind, a.length,
+        CASE WHEN fdnix_may_be(n.letters, a.letters, fdnix_edits(a.length))
+        THEN damerau_levenshtein(n.name, a.glued) END AS edits
     FROM misspelt AS a
     JOIN search_names AS n
-        ON n.length BETWEEN a.length - 2 AND a.length + 2
-        AND bit_count(xor(n.letters, a.letters)) <= 4
+        ON n.length BETWEEN a.length - fdnix_edits(a.length) AND a.length + fdnix_edits(a.length)
 ),
 named AS MATERIALIZED (
     SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
@@ -181,8 +190,8 @@ named AS MATERIALIZED (
             ON n.name > a.glued AND n.name < a.glued || '~' AND a.length >= 2 AND kind < 2
         UNION ALL
         SELECT entry_id, 0.95 - 0.05 * kind - 2 * edits / length, 'spelling'
-        FROM (SELECT *, damerau_levenshtein(name, glued) AS edits FROM spellable)
-        WHERE edits <= CASE WHEN length < 6 THEN 1 ELSE 2 END
+        FROM spellable
+        WHERE edits <= fdnix_edits(length)
     )
     GROUP BY entry_id
 ),

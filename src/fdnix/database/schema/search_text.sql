@@ -16,14 +16,22 @@ CREATE OR REPLACE MACRO fdnix_name_parts(s) AS
 CREATE OR REPLACE MACRO fdnix_glue(s) AS
     regexp_replace(lower(strip_accents(s)), '[^a-z0-9+#]+', '', 'g');
 
--- Which letters and digits a name holds, one bit each. One edit changes at most two of them, which
--- tells almost every name that cannot be a misspelling from those that may be, without comparing.
+-- Which letters and digits a name holds, one bit each: tells almost every name that cannot be a
+-- misspelling from those that may be, without comparing.
 CREATE OR REPLACE MACRO fdnix_letters(s) AS
     list_reduce(
         [0::UBIGINT] || list_transform(
             string_split(left(s, 40), ''),
             lambda c: CASE WHEN c = '' THEN 0::UBIGINT ELSE 1::UBIGINT << (ascii(c) % 64)::INT END),
         lambda a, b: a | b);
+
+-- How many edits a word of this length may be away from the one that was meant.
+CREATE OR REPLACE MACRO fdnix_edits(length) AS CASE WHEN length < 6 THEN 1 ELSE 2 END;
+
+-- Whether so many edits may lead from one set of letters to the other: each edit takes at most one
+-- letter away and brings at most one in.
+CREATE OR REPLACE MACRO fdnix_may_be(letters, others, edits) AS
+    bit_count(letters & ~others) <= edits AND bit_count(others & ~letters) <= edits;
 
 -- 32 bits that stand for a word. MD5, because DuckDB's own hash may change between its versions.
 CREATE OR REPLACE MACRO fdnix_hash(s) AS (md5_number_lower(s) & 4294967295)::UINTEGER;

@@ -30,6 +30,22 @@ _JOIN_NEAREST = """LEFT JOIN (
         SELECT * FROM nearness WHERE vector_row IN (SELECT vector_row FROM candidates)
     ) AS v USING (vector_row)"""
 
+_FILTERED = {
+    "filter_parameters": """,
+    only_platform := NULL,
+    only_set := NULL,
+    only_license := NULL,
+    only_maintainer := NULL,
+    free_only := false,
+    hide_broken := false,
+    hide_insecure := false,
+    hide_unavailable := false""",
+    "allowed_entries": "WHERE NOT EXISTS (FROM filters)"
+    " OR e.entry_id IN (SELECT entry_id FROM allowed)",
+    "allowed_variants": "WHERE NOT EXISTS (FROM filters)"
+    " OR v.package_id IN (SELECT package_id FROM allowed)",
+}
+
 _SIMILAR_TERMS = 10
 _MIN_SIMILARITY = 0.45
 _BLOCK = 2048
@@ -66,30 +82,26 @@ def create_search(
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, dimensions: int) -> None:
-    """Create `fdnix_search` and `fdnix_search_text`, and the scalar macros they are made of."""
+    """Create `fdnix_search` and `fdnix_search_text`, and the scalar macros they are made of.
+
+    Each has a twin that ends in `_unfiltered`: the same ranking for queries without any filter,
+    which spares the planning and running of what would filter, a fifth of a search.
+    """
     connection.execute(schema_sql("search_query"))
     macro = schema_sql("search_macro")
-    nearest = schema_sql("search_nearest").format(dimensions=dimensions)
-    connection.execute(
-        macro.format(
-            name="fdnix_search",
-            vector_parameter=", query_vector",
-            nearest=nearest,
-            near="UNION ALL SELECT entry_id FROM near",
-            meaning="coalesce(v.similarity, 0)",
-            join_nearest=_JOIN_NEAREST,
-        )
-    )
-    connection.execute(
-        macro.format(
-            name="fdnix_search_text",
-            vector_parameter="",
-            nearest="",
-            near="",
-            meaning="0::FLOAT",
-            join_nearest="",
-        )
-    )
+    by_meaning = {
+        "vector_parameter": ", query_vector",
+        "nearest": schema_sql("search_nearest").format(dimensions=dimensions),
+        "near": "UNION ALL SELECT entry_id FROM near",
+        "meaning": "coalesce(v.similarity, 0)",
+        "join_nearest": _JOIN_NEAREST,
+    }
+    by_text = {**dict.fromkeys(by_meaning, ""), "meaning": "0::FLOAT"}
+    filtered = {"filters": schema_sql("search_filters"), **_FILTERED}
+    unfiltered = dict.fromkeys(filtered, "")
+    for name, sides in (("fdnix_search", by_meaning), ("fdnix_search_text", by_text)):
+        connection.execute(macro.format(name=name, **sides, **filtered))
+        connection.execute(macro.format(name=f"{name}_unfiltered", **sides, **unfiltered))
 
 
 def _relate_terms(

@@ -106,6 +106,10 @@ class SearchResults:
     notice: str | None = None
 
 
+_NO_FILTERS = Filters()
+_FILTER_MARKS = frozenset(':"-')
+
+
 class SearchIndex:
     """A minified database, open for searching by any number of threads."""
 
@@ -212,6 +216,8 @@ class _Session:
 
     def words(self, text: str) -> str:
         """What of `text` is to be matched: without its filters and quotation marks."""
+        if not _may_filter(text):
+            return " ".join(text.split())
         row = self._connection.execute("SELECT fdnix_query_text(?)", [text]).fetchone()
         return str(row[0]) if row else ""
 
@@ -225,7 +231,14 @@ class _Session:
         self._connection.execute("DELETE FROM question")
         self._connection.execute(_INSERT, question)
         name = "text_search" if vector is None else "search"
+        if not _may_filter(text) and filters == _NO_FILTERS:
+            name += "_unfiltered"
         return self._connection.execute(f"EXECUTE {name}").fetchall()
+
+
+def _may_filter(text: str) -> bool:
+    """Whether `text` has a character that every filter, phrase or excluded word has."""
+    return not _FILTER_MARKS.isdisjoint(text)
 
 
 def _hit(row: Sequence[Any]) -> Hit:

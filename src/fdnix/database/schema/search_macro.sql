@@ -1,15 +1,7 @@
 CREATE OR REPLACE MACRO {name}(
     query{vector_parameter},
     max_hits := 20,
-    skip_hits := 0,
-    only_platform := NULL,
-    only_set := NULL,
-    only_license := NULL,
-    only_maintainer := NULL,
-    free_only := false,
-    hide_broken := false,
-    hide_insecure := false,
-    hide_unavailable := false
+    skip_hits := 0{filter_parameters}
 ) AS TABLE
 WITH
 asked_text AS MATERIALIZED (
@@ -33,60 +25,7 @@ asked AS MATERIALIZED (
         FROM asked_text
     )
 ),
--- One row if the search is filtered, none if not: then no package is looked at for filters.
-filters AS MATERIALIZED (
-    SELECT *
-    FROM (
-        SELECT
-            list_filter(list_append(fdnix_asked(whole, 'license'), lower(only_license)), lambda x: x IS NOT NULL) AS licenses,
-            list_filter(list_append(fdnix_asked(whole, 'maintainer'), lower(only_maintainer)), lambda x: x IS NOT NULL) AS maintainers,
-            list_filter(list_append(fdnix_asked(whole, 'set'), lower(only_set)), lambda x: x IS NOT NULL) AS sets,
-            list_filter(list_append(fdnix_asked(whole, 'platform'), lower(only_platform)), lambda x: x IS NOT NULL) AS platforms,
-            fdnix_asked(whole, 'is') AS flags,
-            fdnix_phrases(whole) AS phrases,
-            fdnix_excluded(whole) AS excluded,
-            free_only OR list_contains(flags, 'free') AS free,
-            hide_broken OR list_contains(flags, 'working') AS working,
-            hide_insecure OR list_contains(flags, 'secure') AS secure,
-            hide_unavailable OR list_contains(flags, 'available') AS available
-        FROM asked_text
-    )
-    WHERE len(licenses) + len(maintainers) + len(sets) + len(platforms) + len(phrases) + len(excluded) > 0
-        OR free OR working OR secure OR available
-),
-allowed_packages AS MATERIALIZED (
-    SELECT p.rowid::INTEGER AS package_row
-    FROM filters AS f
-    JOIN packages AS p ON
-        len(list_filter(f.licenses, lambda x: NOT contains(lower(coalesce(p.license, '')), x))) = 0
-        AND len(list_filter(f.maintainers, lambda x: NOT contains(lower(coalesce(p.maintainers, '')), x))) = 0
-        AND len(list_filter(f.sets, lambda x: lower(coalesce(p.attribute_set, '')) <> x)) = 0
-        AND list_has_all(p.platforms, f.platforms)
-        AND NOT (f.free AND p.unfree)
-        AND NOT (f.working AND p.broken)
-        AND NOT (f.secure AND p.insecure)
-        AND NOT (f.available AND NOT p.available)
-),
-allowed_texts AS MATERIALIZED (
-    SELECT s.package_id
-    FROM (FROM filters WHERE len(phrases) + len(excluded) > 0) AS f
-    CROSS JOIN packages_fts_source AS s
-    WHERE len(list_filter(f.phrases, lambda x: NOT contains(
-            lower(concat_ws(' ', s.package_id, s.description, s.long_description)), x))) = 0
-        -- CASE, so that only texts with the letters are cut into words.
-        AND len(list_filter(f.excluded, lambda x: CASE
-            WHEN contains(lower(concat_ws(' ', s.package_id, s.description, s.long_description)), x)
-            THEN list_contains(
-                fdnix_words(concat_ws(' ', s.package_id, s.description, s.long_description)), x)
-            ELSE false END)) = 0
-),
-allowed AS MATERIALIZED (
-    SELECT v.entry_id, v.variant, v.package_id
-    FROM allowed_packages AS p
-    JOIN search_variants AS v USING (package_row)
-    WHERE NOT EXISTS (FROM filters WHERE len(phrases) + len(excluded) > 0)
-        OR v.package_id IN (FROM allowed_texts)
-),
+{filters}
 asked_words AS MATERIALIZED (
     SELECT word, fdnix_hash(word) AS hash
     FROM (
@@ -161,10 +100,11 @@ matched AS MATERIALIZED (
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),
--- Only what is no name as it stands can be a misspelt name.
+-- Only what is no name as it stands can be a misspelt name, and no sentence of known words is one.
 misspelt AS MATERIALIZED (
     SELECT * FROM asked
     WHERE length BETWEEN 3 AND 24
+        AND ((SELECT one_word FROM question) OR EXISTS (FROM unknown))
         AND NOT EXISTS (FROM search_names WHERE hash = fdnix_hash(glued) AND name = glued)
 ),
 spellable AS MATERIALIZED (
@@ -222,7 +162,7 @@ measured AS (
     LEFT JOIN matched AS m USING (entry_id)
     LEFT JOIN named AS n USING (entry_id)
     {join_nearest}
-    WHERE NOT EXISTS (FROM filters) OR e.entry_id IN (SELECT entry_id FROM allowed)
+    {allowed_entries}
 ),
 ranked AS MATERIALIZED (
     SELECT
@@ -257,7 +197,7 @@ variants AS (
     FROM top AS t
     JOIN search_variants AS v USING (entry_id)
     CROSS JOIN asked AS a
-    WHERE NOT EXISTS (FROM filters) OR v.package_id IN (SELECT package_id FROM allowed)
+    {allowed_variants}
 ),
 hits AS (
     SELECT entry_id, arg_min(package_id, place) AS package_id, list(package_id ORDER BY place) AS variants

@@ -45,3 +45,21 @@ FROM fdnix_search_text(
     hide_insecure := (SELECT hide_insecure FROM temp.question),
     hide_unavailable := (SELECT hide_unavailable FROM temp.question)
 );
+
+-- The same ranking where nothing filters.
+PREPARE search_unfiltered AS
+SELECT *
+FROM fdnix_search_unfiltered(
+    (SELECT text FROM temp.question),
+    (SELECT vector FROM temp.question),
+    max_hits := (SELECT max_hits FROM temp.question),
+    skip_hits := (SELECT skip_hits FROM temp.question)
+);
+
+PREPARE text_search_unfiltered AS
+SELECT *
+FROM fdnix_search_text_unfiltered(
+    (SELECT text FROM temp.question),
+    max_hits := (SELECT max_hits FROM temp.question),
+    skip_hits := (SELECT skip_hits FROM temp.question)
+);

@@ -172,6 +172,29 @@ def test_a_phase_without_what_it_works_on_says_which_comes_first(
     )
 
 
+def test_the_database_named_by_an_option_is_the_one_worked_on(
+    fdnix: Fdnix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(10))
+    fdnix("metadata", "--source", source, "--output", tmp_path / "mine.duckdb")
+    monkeypatch.setenv("DUCKDB_PATH", str(tmp_path / "absent.duckdb"))
+    embedded = fdnix("embed", "--json", "--output", tmp_path / "mine.duckdb")
+    assert json.loads(embedded.out)["embedding"]["embedded"] == 10
+    minified = fdnix("minify", "--json", "--output", tmp_path / "mine.duckdb")
+    assert json.loads(minified.out)["minified"]["vectors"] == 10
+
+
+def test_a_search_asks_for_none_of_a_runs_settings(
+    fdnix: Fdnix, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDING_PROVIDER", "bedrock")
+    monkeypatch.setenv("DUCKDB_DATA_KEY", "fdnix-data.duckdb")
+    monkeypatch.setenv("OUTPUT_MINIFIED_PATH", str(indexed / "fdnix.duckdb"))
+    ended = fdnix("search", "--json", "editor")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["hits"]
+
+
 def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
     ended = fdnix("demo")
     assert ended.code == 0

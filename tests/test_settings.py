@@ -93,3 +93,12 @@ def test_a_dimension_the_model_does_not_have_is_refused() -> None:
     assert load_settings({"BEDROCK_OUTPUT_DIMENSIONS": "512"}).bedrock_output_dimensions == 512
     with pytest.raises(SettingsError, match="256, 512 or 1024"):
         load_settings({"BEDROCK_OUTPUT_DIMENSIONS": "300"})
+
+
+def test_a_run_does_not_write_one_full_database_and_go_on_with_another() -> None:
+    other = {"OUTPUT_PATH": "/out/a.duckdb", "DUCKDB_PATH": "/out/b.duckdb"}
+    with pytest.raises(SettingsError, match="DUCKDB_PATH: '/out/b.duckdb' is not OUTPUT_PATH"):
+        load_settings(other)
+    assert load_settings(other | {"DUCKDB_PATH": "/out/../out/a.duckdb"})
+    embedding = load_settings(other | {"PROCESSING_MODE": "embedding"})
+    assert embedding.embedding_path == Path("/out/b.duckdb")

@@ -73,6 +73,13 @@ _source_options = (
 _full_option = _setting(
     "output_path", "--output", type=click.Path(path_type=Path), help="The full database."
 )
+# What embedding and minifying work on: an option must win over DUCKDB_PATH too.
+_worked_on_option = _setting(
+    "duckdb_path",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The full database; else OUTPUT_PATH.",
+)
 _minified_option = _setting(
     "output_minified_path",
     "--minified",
@@ -147,7 +154,7 @@ def metadata_command(*, as_json: bool, **overrides: object) -> None:
 
 
 @cli.command("embed")
-@_options(_full_option, *_embedding_options, _json_option)
+@_options(_worked_on_option, *_embedding_options, _json_option)
 @click.option("--dry-run", is_flag=True, help="Say what it would send and cost; send nothing.")
 def embed_command(*, dry_run: bool, as_json: bool, **overrides: object) -> None:
     """Give every distinct text of the full database a vector.
@@ -167,7 +174,7 @@ def embed_command(*, dry_run: bool, as_json: bool, **overrides: object) -> None:
 
 
 @cli.command("minify")
-@_options(_full_option, _minified_option, _json_option)
+@_options(_worked_on_option, _minified_option, _json_option)
 def minify_command(*, as_json: bool, **overrides: object) -> None:
     """Derive the minified database from the full one.
 
@@ -217,7 +224,9 @@ def search_command(
     from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
     from fdnix.search import Filters, SearchIndex  # noqa: PLC0415
 
-    settings = load_settings(os.environ, output_minified_path=output_minified_path)
+    # A search is not kept from its work by what the environment says of runs.
+    read = {name: os.environ.get(name, "") for name in ("OUTPUT_MINIFIED_PATH", "AWS_REGION")}
+    settings = load_settings(read, output_minified_path=output_minified_path)
     with SearchIndex.open(settings.output_minified_path, aws_region=settings.aws_region) as index:
         results = index.search(
             " ".join(text), limit=limit, offset=offset, filters=Filters(**filters)

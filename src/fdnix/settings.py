@@ -113,7 +113,8 @@ class Settings(BaseModel):
     )
     duckdb_path: Path | None = Field(
         None,
-        description="the file the embedding phase works on; unset means the full database",
+        description="the full database that the embedding and minified phases work on, where it "
+        "is not OUTPUT_PATH; for a run without the metadata phase",
     )
 
     nixpkgs_source: Annotated[str, AfterValidator(_source)] = Field(
@@ -294,6 +295,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
         )
     problems += contradictions(settings, refused)
     problems += _one_path_for_two_files(settings)
+    problems += _two_paths_for_one_file(settings)
     if problems:
         raise SettingsError("\n  ".join(["the settings cannot be used:", *problems]))
     return settings
@@ -307,6 +309,19 @@ def _one_path_for_two_files(settings: Settings) -> list[str]:
         f"OUTPUT_MINIFIED_PATH: {str(minified)!r} is {name} too; expected another path"
         for name, path in full.items()
         if path is not None and path.resolve() == minified.resolve()
+    ]
+
+
+def _two_paths_for_one_file(settings: Settings) -> list[str]:
+    """What is wrong where one run would write a full database and go on with another."""
+    if len(settings.phases) == 1 or settings.embedding_path.resolve() == (
+        settings.output_path.resolve()
+    ):
+        return []
+    return [
+        f"DUCKDB_PATH: {str(settings.duckdb_path)!r} is not OUTPUT_PATH, "
+        f"{str(settings.output_path)!r}, which this run writes and would then pass over; unset "
+        "DUCKDB_PATH, or run the phases alone (PROCESSING_MODE)"
     ]
 
 

@@ -46,6 +46,7 @@ def refusal(environ: dict[str, str]) -> str:
         UPLOAD | {"DUCKDB_DATA_KEY": "{date}/full.duckdb", "ARTIFACT_LATEST_ALIAS": "true"},
         {"AWS_REGION": "us-gov-west-1"},
         dict.fromkeys(PUBLISH, ""),
+        {"PROCESSING_MODE": "metadata", "EMBEDDING_PROVIDER": "bedrock", "PUBLISH_LAYER": "true"},
     ],
 )
 def test_settings_that_suffice_are_accepted(environ: dict[str, str]) -> None:

@@ -44,6 +44,7 @@ def _missing(settings: Settings, refused: Collection[str]) -> Iterator[str]:
 
     has_key = given("duckdb_data_key") or given("duckdb_minified_key")
     batch = settings.provider == "bedrock" or given("bedrock_role_arn")
+    embeds, minifies = (phase in settings.phases for phase in ("embedding", "minified"))
     if has_key:
         key = "DUCKDB_DATA_KEY" if given("duckdb_data_key") else "DUCKDB_MINIFIED_KEY"
         yield from lacking(f"uploading ({key} is set)", "artifacts_bucket", "aws_region")
@@ -53,7 +54,7 @@ def _missing(settings: Settings, refused: Collection[str]) -> Iterator[str]:
             "DUCKDB_DATA_KEY for the full database, DUCKDB_MINIFIED_KEY for the minified"
         )
         yield from lacking("uploading (ARTIFACTS_BUCKET is set)", "aws_region")
-    if settings.provider == "bedrock":
+    if embeds and settings.provider == "bedrock":
         yield from lacking("embedding with Bedrock", "aws_region", "bedrock_role_arn")
         directions = [] if given("artifacts_bucket") else ["input", "output"]
         for name in [f"bedrock_{direction}_bucket" for direction in directions]:
@@ -62,7 +63,7 @@ def _missing(settings: Settings, refused: Collection[str]) -> Iterator[str]:
                     f"embedding with Bedrock needs {name.upper()} or ARTIFACTS_BUCKET, "
                     "and neither is set"
                 )
-    if settings.publish_layer:
+    if minifies and settings.publish_layer:
         yield from lacking(
             "publishing (PUBLISH_LAYER is true)",
             "layer_arn",

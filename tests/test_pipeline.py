@@ -12,6 +12,9 @@ import brotli
 import pytest
 
 from fdnix import pipeline
+from fdnix.database.connection import connect
+from fdnix.database.full import verify_counts
+from fdnix.database.indexes import verify_hnsw_plan
 from fdnix.errors import DataError, SourceError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.channel_server import CHANNEL, REVISION, serve
@@ -84,6 +87,23 @@ def test_a_channel_is_downloaded_once_and_then_asked_whether_it_changed(tmp_path
     assert second
     assert (second.revision, second.packages, second.unchanged) == (REVISION, 20, True)
     assert [path.name for path in tmp_path.iterdir()] == ["fdnix-data.duckdb"]
+
+
+def test_an_unchanged_catalogue_under_another_etag_is_downloaded_once(tmp_path: Path) -> None:
+    document = json.dumps({"version": "2", "packages": entries(20)}).encode()
+    with serve(brotli.compress(document)) as channel:
+        settings = settings_in(
+            tmp_path, Path("channel"), nixpkgs_channel=CHANNEL, nixpkgs_channel_url=channel.url
+        )
+        pipeline.run(settings)
+        channel.etag = '"v2"'
+        metadata = settings.replace(processing_mode="metadata")
+        reports = [pipeline.run(metadata).metadata for _ in range(2)]
+        assert channel.asked("If-None-Match") == [None, '"v1"', '"v2"']
+    assert [report and report.unchanged for report in reports] == [True, True]
+    with connect(settings.output_path, read_only=True) as connection:
+        verify_counts(connection, settings.output_path)
+        verify_hnsw_plan(connection, settings.output_path)
 
 
 def test_a_phase_that_fails_leaves_what_the_earlier_ones_wrote(tmp_path: Path) -> None:

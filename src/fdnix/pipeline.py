@@ -15,9 +15,9 @@ from fdnix.aws.batch_estimate import Estimate, estimate
 from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
-from fdnix.database.connection import connect, make_directory
+from fdnix.database.connection import building, connect, copied, make_directory
 from fdnix.database.full import write_full
-from fdnix.database.meta import ForeignDatabaseError, read_meta
+from fdnix.database.meta import ForeignDatabaseError, read_meta, write_meta
 from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
 from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
@@ -170,6 +170,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         raise
     if known.get("catalogue_sha256") == catalog.sha256:
         log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
+        _note_etag(fetched, known, settings)
         return _standing_report(known)
     counts = write_full(
         settings.output_path,
@@ -304,6 +305,23 @@ def _known_etag(known: dict[str, str], settings: Settings) -> str | None:
         settings.nixpkgs_channel_url,
     )
     return known.get("catalogue_etag") if from_here else None
+
+
+def _note_etag(fetched: Fetched, known: dict[str, str], settings: Settings) -> None:
+    """Have the next run know the ETag that the same catalogue goes by now, and not download it."""
+    told = {
+        "channel": fetched.channel,
+        "channel_url": settings.nixpkgs_channel_url,
+        "catalogue_etag": fetched.etag,
+    }
+    if fetched.etag is None or told.items() <= known.items():
+        return
+    path = settings.output_path
+    with (
+        building(path) as part,
+        copied(path, part, extension_directory=settings.duckdb_extension_directory) as connection,
+    ):
+        write_meta(connection, told)
 
 
 def _standing_report(meta: dict[str, str]) -> MetadataReport:

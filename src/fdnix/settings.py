@@ -314,15 +314,14 @@ def _one_path_for_two_files(settings: Settings) -> list[str]:
 
 def _two_paths_for_one_file(settings: Settings) -> list[str]:
     """What is wrong where one run would write a full database and go on with another."""
-    if len(settings.phases) == 1 or settings.embedding_path.resolve() == (
-        settings.output_path.resolve()
-    ):
+    written, read = settings.output_path, settings.embedding_path
+    if len(settings.phases) == 1 or written.resolve() == read.resolve():
         return []
-    return [
-        f"DUCKDB_PATH: {str(settings.duckdb_path)!r} is not OUTPUT_PATH, "
-        f"{str(settings.output_path)!r}, which this run writes and would then pass over; unset "
-        "DUCKDB_PATH, or run the phases alone (PROCESSING_MODE)"
-    ]
+    problem = (
+        f"DUCKDB_PATH: {str(read)!r} is not OUTPUT_PATH, {str(written)!r}, which this run writes "
+        "and would then pass over; unset DUCKDB_PATH, or run one phase alone (PROCESSING_MODE)"
+    )
+    return [problem]
 
 
 def _problem(detail: ErrorDetails) -> str:

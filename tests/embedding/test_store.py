@@ -131,6 +131,24 @@ def test_a_failed_text_is_on_record_and_tried_again(settings: Settings) -> None:
     assert query(path, "FROM embedding_failures") == []
 
 
+def test_a_text_that_fails_again_costs_no_new_index(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = settings.output_path
+    first = embed_database(path, provider(failing="number 7"), settings)
+    with connect(path, read_only=True) as connection:
+        build = read_meta(connection, path)["build_id"]
+    caplog.clear()
+    caplog.set_level("INFO", logger="fdnix")
+    again = embed_database(path, provider(failing="number 7"), settings)
+    assert "building the HNSW index" not in caplog.text
+    assert (again.failed, again.recall) == (1, first.recall)
+    with connect(path, read_only=True) as connection:
+        verify_hnsw_plan(connection, path)
+        # So that what is derived from it stands, too.
+        assert read_meta(connection, path)["build_id"] == build
+
+
 def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) -> None:
     def breaks(texts: Iterator[Text], total: int) -> Iterable[Vectors | Failure]:
         yield from list(provider().vectors(texts, total))[:5]

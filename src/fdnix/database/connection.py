@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -182,6 +183,28 @@ def building(path: Path) -> Iterator[Path]:
         finally:
             for file in leftovers:
                 file.unlink(missing_ok=True)
+
+
+@contextmanager
+def copied(
+    path: Path, part: Path, *, extension_directory: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on a copy, at `part`, of the database at `path`: for small changes to it.
+
+    An HNSW index comes along, so its table must not be written to.
+
+    Raises:
+        SettingsError: it cannot be copied.
+        DataError: it is damaged.
+    """
+    try:
+        copyfile(path, part)
+    except OSError as error:
+        raise _not_built(path, error.strerror) from error
+    with connect(part, extension_directory=extension_directory) as connection:
+        connection.execute("SET hnsw_enable_experimental_persistence = true")
+        yield connection
+        connection.execute("CHECKPOINT")
 
 
 def _put_in_place(part: Path, path: Path) -> None:

@@ -12,7 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from fdnix.console import log, progress
-from fdnix.database.connection import attach, building, connect, cursor, schema_sql, uncompressed
+from fdnix.database.connection import (
+    attach,
+    building,
+    connect,
+    copied,
+    cursor,
+    schema_sql,
+    uncompressed,
+)
 from fdnix.database.full import verify_counts
 from fdnix.database.indexes import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta, verify_build, write_meta
@@ -137,12 +145,12 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
         DataError: the file is not a full database, or the finished file does not verify.
     """
     directory = settings.duckdb_extension_directory
-    parameters = hnsw_parameters(settings)
     with connect(path, read_only=True, extension_directory=directory) as connection:
         state = _state(connection, path, provider, rebuild=settings.force_rebuild_embeddings)
+    indexed = state.kept == state.stored and hnsw_parameters(settings).items() <= state.meta.items()
     if state.pending == 0:
         log.info("all %s texts have a vector: nothing to embed", f"{state.texts:,}")
-        if state.kept == state.stored and parameters.items() <= state.meta.items():
+        if indexed:
             return EmbedReport(state.texts, 0, state.kept, 0, 0, float(state.meta["hnsw_recall"]))
     else:
         log.info("%s of %s texts need a vector", f"{state.pending:,}", f"{state.texts:,}")
@@ -156,33 +164,57 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
             with uncompressed(connection):
                 if state.same_model:
                     connection.execute(schema_sql("take_over_vectors"))
-                embedded, failed = _embed_pending(connection, provider, state.pending)
+                embedded, failures = _embed_pending(connection, provider, state.pending)
             connection.execute("DETACH previous")
-            recall = None
-            if state.kept + embedded > 0:
-                log.info("building the HNSW index over %s vectors", f"{state.kept + embedded:,}")
-                create_hnsw(connection, settings)
-                recall = measure_recall(connection, part)
-            write_meta(
-                connection,
-                {
-                    **(parameters if recall is not None else dict.fromkeys(parameters)),
-                    "hnsw_recall": recall,
-                    "embedding_provider": provider.name,
-                    "embedding_model": provider.model,
-                    "embedding_dimensions": provider.dimensions,
-                    "embedding_count": state.kept + embedded,
-                    "build_id": uuid4().hex,
-                    "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                },
-            )
-            connection.execute("CHECKPOINT")
+            if embedded or not indexed:
+                _record_failures(connection, failures)
+                recall = _index(connection, part, state.kept + embedded, provider, settings)
+        if indexed and not embedded:
+            # Some texts fail every time. The file that stands, its index included, is still right.
+            log.info("no text got a vector: the HNSW index stays")
+            recall = float(state.meta["hnsw_recall"])
+            with copied(path, part, extension_directory=directory) as connection:
+                verify_build(connection, path, state.meta["build_id"])
+                _record_failures(connection, failures)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
             if recall is not None:
                 verify_hnsw_plan(connection, part)
     provider.confirm()
-    return EmbedReport(state.texts, embedded, state.kept, state.stored - state.kept, failed, recall)
+    return EmbedReport(
+        state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
+    )
+
+
+def _index(
+    connection: duckdb.DuckDBPyConnection,
+    part: Path,
+    vectors: int,
+    provider: Provider,
+    settings: Settings,
+) -> float | None:
+    """Index the complete `embeddings` and say so in `fdnix_meta`: the recall, None without rows."""
+    recall = None
+    parameters = hnsw_parameters(settings)
+    if vectors:
+        log.info("building the HNSW index over %s vectors", f"{vectors:,}")
+        create_hnsw(connection, settings)
+        recall = measure_recall(connection, part)
+    write_meta(
+        connection,
+        {
+            **(parameters if recall is not None else dict.fromkeys(parameters)),
+            "hnsw_recall": recall,
+            "embedding_provider": provider.name,
+            "embedding_model": provider.model,
+            "embedding_dimensions": provider.dimensions,
+            "embedding_count": vectors,
+            "build_id": uuid4().hex,
+            "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    connection.execute("CHECKPOINT")
+    return recall
 
 
 def _state(
@@ -230,11 +262,11 @@ def pending_texts(connection: duckdb.DuckDBPyConnection, *, every: bool = False)
 
 def _embed_pending(
     connection: duckdb.DuckDBPyConnection, provider: Provider, pending: int
-) -> tuple[int, int]:
-    """Write a vector or a failure for every text without one: how many of each."""
-    if pending == 0:
-        return 0, 0
+) -> tuple[int, list[Failure]]:
+    """Write a vector for every text without one: how many there are now, and the failures."""
     failures: list[Failure] = []
+    if pending == 0:
+        return 0, failures
     embedded = 0
     # One transaction: the file is nobody's yet, and each commit would write the rows a second time.
     connection.execute("BEGIN")
@@ -246,8 +278,7 @@ def _embed_pending(
             _insert_vectors(connection, result, provider.dimensions)
             embedded += len(result.content_hashes)
     connection.execute("COMMIT")
-    _record_failures(connection, failures)
-    return embedded, len(failures)
+    return embedded, failures
 
 
 def _insert_vectors(connection: duckdb.DuckDBPyConnection, chunk: Vectors, dimensions: int) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+
+@contextmanager
+def nameless_file(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a temporary file on the disk of `directory`, and a path that opens it from its start.
+
+    It has no name there, so that a process that is killed leaves nothing behind.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        yield file, Path(f"/dev/fd/{file.fileno()}")
+
 
 SourceName = Literal["nix-env", "channel", "sample", "file"]
 

@@ -16,10 +16,10 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.fetched import Fetched
+from fdnix.nixpkgs.fetched import Fetched, nameless_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,18 +87,17 @@ def evaluate(
     command = _command(nixpkgs_path)
     deadline = time.monotonic() + limits.total
     with (
-        tempfile.NamedTemporaryFile(dir=workdir, prefix="nix-env-", suffix=".json") as listing,
+        nameless_file(workdir) as (listing, path),
         tempfile.TemporaryDirectory(dir=workdir, prefix="nix-store-") as store,
     ):
-        path = Path(listing.name)
         try:
-            outcome = _with_any_store(command, path, store, deadline, progress)
+            outcome = _with_any_store(command, listing, store, deadline, progress)
         except TimeoutError as error:
             raise SourceError(
                 f"nix-env had not finished evaluating {nixpkgs_path!r} after {limits.total:g} s "
                 "and was ended; raise NIXPKGS_TIMEOUT, or set NIXPKGS_SOURCE=channel"
             ) from error
-        _check(outcome, path, nixpkgs_path)
+        _check(outcome, listing, nixpkgs_path)
         directory = _directory(nixpkgs_path)
         yield Fetched(
             path=path,
@@ -162,7 +161,7 @@ class _Outcome:
 
 
 def _with_any_store(
-    command: list[str], output: Path, store: str, deadline: float, progress: Progress
+    command: list[str], output: BinaryIO, store: str, deadline: float, progress: Progress
 ) -> _Outcome:
     """Run nix-env, and run it again without the machine's store where that refuses this user.
 
@@ -191,9 +190,9 @@ def _with_any_store(
 
 
 def _run(
-    command: list[str], env: dict[str, str], output: Path, deadline: float, progress: Progress
+    command: list[str], env: dict[str, str], output: BinaryIO, deadline: float, progress: Progress
 ) -> _Outcome:
-    """Run `command` with its standard output in the file `output`, and its end awaited.
+    """Run `command` with its standard output in `output`, and its end awaited.
 
     The output goes through a pipe: should this process be killed outright, the pipe breaks, and
     the child ends at its next output.
@@ -203,7 +202,6 @@ def _run(
     """
     with (
         _stop_signals() as stops,
-        output.open("wb") as file,
         selectors.DefaultSelector() as selector,
         subprocess.Popen(  # noqa: S603 - no shell, and paths are absolute
             command,
@@ -214,6 +212,8 @@ def _run(
             process_group=0,
         ) as process,
     ):
+        output.seek(0)
+        output.truncate()
         try:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             assert process.stderr is not None  # noqa: S101
@@ -231,8 +231,8 @@ def _run(
                         selector.unregister(key.fd)
                         streams.remove(key.fd)
                     elif key.fd == stdout:
-                        file.write(chunk)
-                        progress(file.tell(), None)
+                        output.write(chunk)
+                        progress(output.tell(), None)
                     else:
                         stderr = (stderr + chunk)[-_STDERR_KEPT:]
             returncode = process.wait(_left(deadline))
@@ -309,7 +309,7 @@ def _raise_stop(reader: int) -> None:
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
-def _check(outcome: _Outcome, listing: Path, nixpkgs_path: str) -> None:
+def _check(outcome: _Outcome, listing: BinaryIO, nixpkgs_path: str) -> None:
     lines = outcome.stderr.strip().splitlines()
     said = "\n".join(lines[-_MESSAGE_LINES:]) or "(nothing)"
     if outcome.returncode == -signal.SIGKILL:
@@ -323,8 +323,9 @@ def _check(outcome: _Outcome, listing: Path, nixpkgs_path: str) -> None:
             f"nix-env could not evaluate NIXPKGS_PATH {nixpkgs_path!r} (exit status "
             f"{outcome.returncode}); correct it, or set NIXPKGS_SOURCE=channel. It said:\n{said}"
         )
-    with listing.open("rb") as file:
-        start = file.read(16)
+    listing.seek(0)
+    start = listing.read(16)
+    listing.seek(0)
     if not start.strip(b"{} \n"):
         raise SourceError(
             f"nix-env listed no package in NIXPKGS_PATH {nixpkgs_path!r}; is it a nixpkgs? "

@@ -10,7 +10,6 @@ import importlib.resources
 import os
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from fdnix.errors import SourceError
 from fdnix.nixpkgs import channel as channels
 from fdnix.nixpkgs import nix_env
-from fdnix.nixpkgs.fetched import Fetched, Limits, Progress, Unchanged
+from fdnix.nixpkgs.fetched import Fetched, Limits, Progress, Unchanged, nameless_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,11 +149,11 @@ def _spooled(stream: BinaryIO, name: str, workdir: Path, progress: Progress) -> 
             f"{name} is a terminal; send the catalogue into it, as in "
             "`nix-env -qaP --json --meta | NIXPKGS_SOURCE=- fdnix metadata`"
         )
-    with tempfile.NamedTemporaryFile(dir=workdir, prefix="catalogue-", suffix=".json") as spool:
+    with nameless_file(workdir) as (spool, path):
         while chunk := stream.read(1 << 20):
             spool.write(chunk)
             progress(spool.tell(), None)
         if spool.tell() == 0:
             raise SourceError(f"{name} is empty: no catalogue came in")
-        spool.flush()
-        yield Path(spool.name)
+        spool.seek(0)
+        yield path

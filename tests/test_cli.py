@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,21 @@ def test_the_database_named_by_an_option_is_the_one_worked_on(
     assert json.loads(embedded.out)["embedding"]["embedded"] == 10
     minified = fdnix("minify", "--json", "--output", tmp_path / "mine.duckdb")
     assert json.loads(minified.out)["minified"]["vectors"] == 10
+
+
+def test_a_full_disk_while_the_catalogue_comes_in_is_one_message(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "fdnix", "metadata", "--source=-", "--output", tmp_path / "a"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        input=b" " * (2 << 20),
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    )
+    assert ended.returncode == 2
+    assert b"File too large" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_search_asks_for_none_of_a_runs_settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ import click
 
 import fdnix
 from fdnix.console import set_up_logging, stderr, stdout
-from fdnix.errors import FdnixError
+from fdnix.errors import FdnixError, SettingsError
 from fdnix.settings import EmbeddingProvider, ProcessingMode, load_settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from fdnix.settings import Settings
 
+_OF_THE_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
+)
 _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 
 
@@ -46,10 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader of our output has gone, as in `fdnix search … | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception:  # noqa: BLE001 (whatever is left is ours)
-        traceback.print_exc()
-        stderr.print(_DEFECT)
-        code = 1
+    except Exception as error:  # noqa: BLE001 (whatever is left is ours)
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False)
+            code = SettingsError.exit_code
+        else:
+            traceback.print_exc()
+            stderr.print(_DEFECT)
+            code = 1
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from fdnix.aws import transfer
 from fdnix.aws.session import aws_client
 from fdnix.aws.transfer import Location
-from fdnix.errors import AwsError, DataError
+from fdnix.errors import AwsError, DataError, SettingsError
 from support.aws import REGION
 
 if TYPE_CHECKING:
@@ -186,6 +187,23 @@ def test_a_download_that_keeps_failing_leaves_the_old_file(
         get(aws_client("s3", REGION), at, target)
     assert target.read_bytes() == OLD
     assert [p.name for p in target.parent.iterdir()] == ["target"]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(
+    s3: S3Client, at: Location, tmp_path: Path
+) -> None:
+    put(s3, at, tmp_path, LARGE)
+    target = tmp_path / "target"
+    target.write_bytes(OLD)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(SettingsError, match=r"target: could not be built: .*File too large"):
+            get(s3, at, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert target.read_bytes() == OLD
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
 
 
 def test_damage_that_no_transport_notices_is_found_by_the_files_own_checksum(

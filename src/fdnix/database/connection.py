@@ -165,7 +165,7 @@ def building(path: Path) -> Iterator[Path]:
     What a killed build left behind is removed first; an exception leaves `path` as it was.
 
     Raises:
-        SettingsError: `path` is a file of another kind, or there is no writing there.
+        SettingsError: `path` is a file of another kind, or there is no writing there, or no room.
         DataError: another process is building the same file.
     """
     part = path.with_name(path.name + ".building")
@@ -178,7 +178,7 @@ def building(path: Path) -> Iterator[Path]:
         try:
             yield part
             _put_in_place(part, path)
-        except (duckdb.IOException, duckdb.FatalException) as error:
+        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
             raise _not_built(path, _first_line(error)) from error
         finally:
             for file in leftovers:
@@ -194,13 +194,9 @@ def copied(
     An HNSW index comes along, so its table must not be written to.
 
     Raises:
-        SettingsError: it cannot be copied.
         DataError: it is damaged.
     """
-    try:
-        copyfile(path, part)
-    except OSError as error:
-        raise _not_built(path, error.strerror) from error
+    copyfile(path, part)
     with connect(part, extension_directory=extension_directory) as connection:
         connection.execute("SET hnsw_enable_experimental_persistence = true")
         yield connection
@@ -208,15 +204,12 @@ def copied(
 
 
 def _put_in_place(part: Path, path: Path) -> None:
-    try:
-        _sync(part)
-        part.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise _not_built(path, error.strerror) from error
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
 
 
-def _not_built(path: Path, reason: str | None) -> SettingsError:
+def _not_built(path: Path, reason: str) -> SettingsError:
     return SettingsError(
         f"{path}: could not be built: {reason}; what was there before is unchanged"
     )

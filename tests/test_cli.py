@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -198,6 +199,36 @@ def test_a_full_disk_while_the_catalogue_comes_in_is_one_message(tmp_path: Path)
     assert b"File too large" in ended.stderr
     assert b"Traceback" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+LONG_QUERY = """
+import os, sys, threading
+import duckdb
+from fdnix.cli import cli, main
+
+@cli.command("long")
+def long_command():
+    threading.Timer(0.5, os.kill, (os.getpid(), int(sys.argv[1]))).start()
+    duckdb.sql("SELECT sum(sin(a.i * b.i)) FROM range(9999999) a(i), range(9999999) b(i)").show()
+
+main(["long"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_a_signal_ends_a_long_query_without_talk_of_a_defect(number: int, code: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LONG_QUERY, str(int(number))],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_search_asks_for_none_of_a_runs_settings(

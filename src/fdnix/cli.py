@@ -34,31 +34,44 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(args=arguments, prog_name="fdnix", standalone_mode=False)
-        code = 0
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        stderr.print("fdnix: stopped")
-        code = 130
-    except FdnixError as error:
-        stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `fdnix search … | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001 (whatever is left is ours)
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-            stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False)
+    except BaseException as error:  # noqa: BLE001 (each has its exit code)
+        sys.exit(_exit_code(error))
+    sys.exit(0)
+
+
+def _exit_code(error: BaseException) -> int:
+    """The exit code for what ended a command, after telling the user about it."""
+    # A signal that comes while DuckDB is at work surfaces as DuckDB's error, caused by ours.
+    if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
+        error = error.__cause__
+    code = 1
+    match error:
+        case SystemExit(code=int(code)) | click.exceptions.Exit(exit_code=int(code)):
+            pass
+        case click.ClickException():
+            error.show()
+            code = error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            stderr.print("fdnix: stopped")
+            code = 130
+        case FdnixError():
+            _say(error)
+            code = error.exit_code
+        case BrokenPipeError():
+            # The reader of our output has gone, as in `fdnix search … | head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        case OSError() if error.errno in _OF_THE_DISK:
+            _say(error)
             code = SettingsError.exit_code
-        else:
-            traceback.print_exc()
+        case _:
+            traceback.print_exception(error)
             stderr.print(_DEFECT)
-            code = 1
-    sys.exit(code)
+    return code
+
+
+def _say(error: Exception) -> None:
+    stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -27,7 +27,7 @@ SCORE = "CREATE OR REPLACE MACRO fdnix_score("
 PARTS = {
     "whole": (),
     "without meaning": (("10 * meaning", "0"), ("3 * meaning", "0")),
-    "without coverage": (("7 * coverage", "0"), ("2 * coverage", "0")),
+    "without coverage": (("9 * coverage", "0"), ("2 * coverage", "0")),
     "without likeness": (("5 * likeness", "0"),),
     "without name_fit": (("5.5 * name_fit", "0"), ("7.5 * name_fit", "0"), ("THEN 6", "THEN 0")),
     "without prior": (("END + prior", "END"), ("+ name_prior", "")),

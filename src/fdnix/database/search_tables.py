@@ -142,8 +142,8 @@ def _pairs(
 
 
 def _packed(similarity: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A cosine's cube in a byte: what is not very near counts for little."""
-    return np.round(255 * np.clip(similarity, 0, 1) ** 3).astype(np.uint8)
+    """Cosines in a byte each."""
+    return np.round(255 * np.clip(similarity, 0, 1)).astype(np.uint8)
 
 
 def _register_popularity(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:

@@ -67,18 +67,22 @@ FROM search_occurrences JOIN search_terms USING (term)
 GROUP BY word
 ORDER BY hash;
 
--- weight: the word's share of the entry's name and description (tf-idf, unit length), times 255.
+-- weight: the word's share of the entry's name and description (tf-idf, unit length), times 255. A
+-- word of the set's name has a large one: 'python postgres driver' asks for what is in Python's set.
 CREATE OR REPLACE TABLE search_postings AS
 WITH counted AS (
     SELECT
         term_id, entry_id, idf,
-        sum(occurrences * CASE field WHEN 'description' THEN 1.0 WHEN 'name' THEN 0.5 ELSE 0 END) * idf AS w
+        sum(occurrences * CASE field WHEN 'description' THEN 1.0 WHEN 'name' THEN 0.5 ELSE 0 END) * idf AS w,
+        bool_or(field = 'set') AS of_set
     FROM search_occurrences JOIN search_terms USING (term)
     GROUP BY term_id, entry_id, idf
 )
 SELECT
     term_id, entry_id,
-    least(255, round(255 * coalesce(w / nullif(sqrt(sum(w * w) OVER (PARTITION BY entry_id)), 0), 0)))::UTINYINT AS weight
+    least(255, round(255 * greatest(
+        coalesce(w / nullif(sqrt(sum(w * w) OVER (PARTITION BY entry_id)), 0), 0),
+        CASE WHEN of_set THEN 0.6 ELSE 0 END)))::UTINYINT AS weight
 FROM counted
 ORDER BY term_id, entry_id;
 

@@ -87,8 +87,10 @@ question AS MATERIALIZED (
 ),
 filled AS (
     SELECT
-        entry_id, slot, max(similarity) AS similarity,
-        max(weight) FILTER (similarity > 0.6) AS weight
+        entry_id, slot,
+        -- A word outside name, set and description has no weight, and says less.
+        max(CASE WHEN weight > 0 THEN similarity ELSE 0.8::FLOAT * similarity END) AS similarity,
+        max(weight) FILTER (similarity > 0.84) AS weight
     FROM wanted JOIN search_postings USING (term_id)
     GROUP BY entry_id, slot
 ),
@@ -96,7 +98,7 @@ matched AS MATERIALIZED (
     SELECT
         entry_id,
         sum(idf * similarity) / any_value(worth) AS coverage,
-        sum(idf * weight) / (255 * any_value(norm)) AS likeness
+        least(1, coalesce(sum(idf * weight), 0) / (255 * any_value(norm))) AS likeness
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),

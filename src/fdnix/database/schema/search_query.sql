@@ -28,6 +28,6 @@ CREATE OR REPLACE MACRO fdnix_score(
     CASE WHEN one_word
     THEN 3 * meaning + 2 * coverage + 7.5 * name_fit + name_prior
         + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 4 WHEN 'prefix' THEN 2 ELSE 0 END
-    ELSE 10 * meaning + 7 * coverage + 5 * likeness + 5.5 * name_fit
+    ELSE 10 * meaning + 9 * coverage + 5 * likeness + 5.5 * name_fit
         + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 2 ELSE 0 END
     END + prior;

@@ -1,4 +1,4 @@
--- Terms that mean nearly the same as a term; similarity is the cube of a cosine, times 255.
+-- Terms that mean nearly the same as a term; similarity is a cosine, times 255.
 CREATE OR REPLACE TABLE search_similar (
     term_id INTEGER NOT NULL,
     similar_id INTEGER NOT NULL,

@@ -102,11 +102,12 @@ matched AS MATERIALIZED (
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),
--- Only what is no name as it stands can be a misspelt name, and no sentence of known words is one.
+-- Only what is no name as it stands can be a misspelt name, and no sentence of known words is
+-- one, unless a number in it may be a version's.
 misspelt AS MATERIALIZED (
     SELECT * FROM asked
     WHERE length BETWEEN 3 AND 24
-        AND ((SELECT one_word FROM question) OR EXISTS (FROM unknown))
+        AND ((SELECT one_word FROM question) OR len(numbers) > 0 OR EXISTS (FROM unknown))
         AND NOT EXISTS (FROM search_names WHERE hash = fdnix_hash(glued) AND name = glued)
 ),
 spellable AS MATERIALIZED (

@@ -7,11 +7,11 @@ python: [
   python.duckdb-extension-fts
   python.duckdb-extension-vss
   python.httpx
+  python.model2vec
   python.msgspec
   python.numpy
   python.pyarrow
   python.pydantic
   python.rich
-  python.wordllama
   python.zstandard
 ]

@@ -1,4 +1,4 @@
-# The command `fdnix`, with DuckDB's extensions and the embedding model beside it: it needs no
+# The command `fdnix`, with DuckDB's extensions beside it and the embedding model in it: it needs no
 # network but for what it is told to fetch.
 { callPackage, lib }:
 let

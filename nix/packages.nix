@@ -93,35 +93,35 @@ in
   duckdb-extension-fts = extension "fts";
   duckdb-extension-vss = extension "vss";
 
-  wordllama = final.buildPythonPackage {
-    pname = "wordllama";
-    inherit (sources.wordllama) version;
+  model2vec = final.buildPythonPackage {
+    pname = "model2vec";
+    inherit (sources.model2vec) version;
     pyproject = true;
-    # The source distribution, since there are no wheels for aarch64-linux; the model is in it.
     src = final.fetchPypi {
-      pname = "wordllama";
-      inherit (sources.wordllama) hash version;
+      pname = "model2vec";
+      inherit (sources.model2vec) hash version;
     };
-    env.SETUPTOOLS_SCM_PRETEND_VERSION = sources.wordllama.version;
     build-system = [
-      final.cython
-      final.numpy
       final.setuptools
       final.setuptools-scm
-      final.wheel
     ];
     dependencies = [
+      final.huggingface-hub
+      final.jinja2
+      final.joblib
       final.numpy
-      final.pydantic
-      final.requests
       final.safetensors
       final.tokenizers
-      final.toml
+      final.tqdm
     ];
-    pythonImportsCheck = [ "wordllama" ];
+    # The second is imported when a model is loaded.
+    pythonImportsCheck = [
+      "model2vec"
+      "model2vec.persistence"
+    ];
     meta = {
-      description = "Static word embeddings that need no deep learning framework";
-      homepage = "https://github.com/dleemiller/WordLlama";
+      description = "Static embedding models that need no deep learning framework";
+      homepage = "https://github.com/MinishLab/model2vec";
       license = lib.licenses.mit;
     };
   };

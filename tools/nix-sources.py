@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WHEELS = ("duckdb", "duckdb_extension_fts", "duckdb_extension_vss")
-SDISTS = ("wordllama",)
+SDISTS = ("model2vec",)
 PYTHON = "313"
 PLATFORMS = {
     "aarch64-darwin": ("macosx_11_0_arm64",),

@@ -116,7 +116,7 @@ class Unreachable:
     """The file's own model, out of reach as Bedrock is without credentials."""
 
     provider = "local"
-    model = "wordllama-l2-supercat-256"
+    model = "fdnix-static-256"
     dimensions = 256
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

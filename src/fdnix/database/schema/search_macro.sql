@@ -42,7 +42,8 @@ unknown AS MATERIALIZED (
     WHERE length(word) >= 4 AND word NOT IN (SELECT word FROM known)
     LIMIT 4
 ),
--- A word that no package has is taken for a misspelling of words that some do.
+-- A word that no package has is taken for a misspelling of words that some do; the last word also
+-- for the beginning of one.
 guessable AS MATERIALIZED (
     SELECT
         u.word AS asked, u.length, s.word, s.term_id, s.idf, s.entries,
@@ -53,15 +54,22 @@ guessable AS MATERIALIZED (
     JOIN search_words AS s
         ON s.length BETWEEN u.length - fdnix_edits(u.length) AND u.length + fdnix_edits(u.length)
 ),
+completed AS MATERIALIZED (
+    SELECT u.word AS asked, s.word, s.term_id, s.idf, s.entries
+    FROM unknown AS u JOIN search_words AS s ON starts_with(s.word, u.word)
+    WHERE u.word = (SELECT fdnix_words(text)[-1] FROM asked_text)
+),
 guessed AS MATERIALIZED (
-    SELECT
-        -dense_rank() OVER (ORDER BY asked) AS slot,
-        term_id,
-        idf,
-        (1 - edits / length)::FLOAT AS similarity
-    FROM guessable
-    WHERE edits <= fdnix_edits(length)
-    QUALIFY row_number() OVER (PARTITION BY asked ORDER BY edits, entries DESC, word) <= 4
+    SELECT -dense_rank() OVER (ORDER BY asked) AS slot, term_id, idf, similarity
+    FROM (
+        SELECT asked, word, term_id, idf, entries, (1 - edits / length)::FLOAT AS similarity
+        FROM guessable
+        WHERE edits <= CASE WHEN EXISTS (FROM completed) THEN 1 ELSE fdnix_edits(length) END
+        UNION ALL
+        SELECT *, 0.8::FLOAT FROM completed
+    )
+    QUALIFY
+        row_number() OVER (PARTITION BY asked ORDER BY similarity DESC, entries DESC, word) <= 4
 ),
 -- One slot a distinct word of the query, with what the word is worth; `wanted` says which terms
 -- fill it, and how well.
@@ -102,22 +110,39 @@ matched AS MATERIALIZED (
     FROM filled JOIN slots USING (slot), question
     GROUP BY entry_id
 ),
+begun AS MATERIALIZED (
+    SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length AS fit
+    FROM asked AS a JOIN search_names AS n
+        ON n.name > a.glued AND n.name < a.glued || '~' AND a.length >= 2 AND kind < 2
+),
 -- Only what is no name as it stands can be a misspelt name, and no sentence of known words is
--- one, unless a number in it may be a version's.
+-- one, unless a number in it may be a version's. What begins a name is less likely to be misspelt.
 misspelt AS MATERIALIZED (
-    SELECT * FROM asked
+    SELECT *, CASE WHEN EXISTS (FROM begun) THEN 1 ELSE fdnix_edits(length) END AS edits
+    FROM asked
     WHERE length BETWEEN 3 AND 24
         AND ((SELECT one_word FROM question) OR len(numbers) > 0 OR EXISTS (FROM unknown))
         AND NOT EXISTS (FROM search_names WHERE hash = fdnix_hash(glued) AND name = glued)
 ),
-spellable AS MATERIALIZED (
-    SELECT
-        n.entry_id, n.kind, a.length,
-        CASE WHEN fdnix_may_be(n.letters, a.letters, fdnix_edits(a.length))
-        THEN damerau_levenshtein(n.name, a.glued) END AS edits
-    FROM misspelt AS a
-    JOIN search_names AS n
-        ON n.length BETWEEN a.length - fdnix_edits(a.length) AND a.length + fdnix_edits(a.length)
+spelt AS MATERIALIZED (
+    SELECT entry_id, kind, name, edits, 2 * edits / length AS wrong
+    FROM (
+        SELECT
+            n.entry_id, n.kind, n.name, a.length, a.edits AS allowed,
+            CASE WHEN fdnix_may_be(n.letters, a.letters, a.edits)
+            THEN damerau_levenshtein(n.name, a.glued) END AS edits
+        FROM misspelt AS a
+        JOIN search_names AS n ON n.length BETWEEN a.length - a.edits AND a.length + a.edits
+    )
+    WHERE edits <= allowed
+),
+-- The name that was most likely meant.
+meant AS (
+    SELECT name, wrong
+    FROM spelt JOIN search_entries USING (entry_id)
+    WHERE kind < 2
+    ORDER BY edits, name_prior DESC, name
+    LIMIT 1
 ),
 named AS MATERIALIZED (
     SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
@@ -128,13 +153,13 @@ named AS MATERIALIZED (
             CASE kind WHEN 1 THEN 'program' ELSE 'name' END AS how
         FROM asked JOIN search_names ON hash = fdnix_hash(glued) AND name = glued
         UNION ALL
-        SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length, 'prefix'
-        FROM asked AS a JOIN search_names AS n
-            ON n.name > a.glued AND n.name < a.glued || '~' AND a.length >= 2 AND kind < 2
+        SELECT entry_id, fit, 'prefix' FROM begun
         UNION ALL
-        SELECT entry_id, 0.95 - 0.05 * kind - 2 * edits / length, 'spelling'
-        FROM spellable
-        WHERE edits <= fdnix_edits(length)
+        SELECT entry_id, 0.95 - 0.05 * kind - wrong, 'spelling' FROM spelt
+        UNION ALL
+        SELECT n.entry_id, (0.8 - 0.05 * n.kind) * length(m.name) / n.length - wrong / 2, 'spelling'
+        FROM meant AS m JOIN search_names AS n
+            ON n.name > m.name AND n.name < m.name || '~' AND n.kind < 2
     )
     GROUP BY entry_id
 ),
@@ -225,7 +250,7 @@ SELECT
     struct_pack(
         meaning := t.meaning, coverage := t.coverage, likeness := t.likeness,
         name_fit := t.name_fit,
-        prior := t.prior + CASE WHEN t.one_word THEN t.name_prior ELSE 0 END
+        prior := CASE WHEN t.one_word THEN t.name_prior ELSE t.prior END
     ) AS parts,
     t.total
 FROM top AS t

@@ -33,24 +33,27 @@ FROM (
 LEFT JOIN named_after USING (entry_id)
 LEFT JOIN outside USING (entry_id);
 
--- The weights are rounded from a logistic fit, like those of fdnix_score.
+-- The weights are rounded from a logistic fit, like those of fdnix_score: prior is for queries of
+-- several words, name_prior for those of one.
 CREATE OR REPLACE TABLE search_entries AS
 SELECT
     e.entry_id,
     v.vector_row,
     (
-        1.1 * s.top_level
-        + 1.6 * s.plain
-        - 1.0 * s.hyphen
-        - 0.5 * s.library
-        + 0.5 * s.own_site
-        - 1.2 * s.bad
-        - 1.0 * s.unfree
-        + 0.5 * s.popularity
+        1.4 * s.top_level
+        + 0.4 * s.plain
+        - 0.45 * s.hyphen
+        + 0.4 * s.own_site
+        + 0.3 * s.variants
+        + shared
     )::FLOAT AS prior,
-    -- On top of it where the query is one word.
-    (2.0 * s.top_level + 0.8 * s.named_after + 0.5 * s.variants)::FLOAT AS name_prior
+    (2.8 * s.top_level + 0.9 * s.own_site + 0.6 * s.variants + shared)::FLOAT AS name_prior
 FROM search_entry_source AS e
-JOIN search_prior_parts AS s USING (entry_id)
+JOIN (
+    SELECT
+        *,
+        0.2 * named_after - 0.45 * library - 0.8 * bad - 0.5 * unfree + 0.5 * popularity AS shared
+    FROM search_prior_parts
+) AS s USING (entry_id)
 LEFT JOIN (SELECT rowid AS vector_row, content_hash FROM embeddings) AS v USING (content_hash)
 ORDER BY e.entry_id;

@@ -26,8 +26,8 @@ CREATE OR REPLACE MACRO fdnix_score(
     one_word, meaning, coverage, likeness, name_fit, how, prior, name_prior
 ) AS
     CASE WHEN one_word
-    THEN 3 * meaning + 2 * coverage + 7.5 * name_fit + name_prior
-        + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 4 WHEN 'prefix' THEN 2 ELSE 0 END
-    ELSE 10 * meaning + 9 * coverage + 5 * likeness + 5.5 * name_fit
-        + CASE how WHEN 'name' THEN 6 WHEN 'program' THEN 2 ELSE 0 END
-    END + prior;
+    THEN 1.6 * meaning + 1.6 * coverage + 5.4 * name_fit + name_prior
+        + CASE how WHEN 'name' THEN 2 WHEN 'program' THEN 2 WHEN 'prefix' THEN 1.2 ELSE 0 END
+    ELSE 10 * meaning + 6 * coverage + 2.5 * likeness + 2 * name_fit + prior
+        + CASE how WHEN 'name' THEN 2 WHEN 'program' THEN 1 ELSE 0 END
+    END;

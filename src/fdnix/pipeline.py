@@ -252,7 +252,7 @@ def run_minified(settings: Settings) -> MinifiedReport:
         settings.embedding_path,
         settings.output_minified_path,
         settings,
-        embed_words=local.LocalEmbedder().embed,
+        embed_words=local.embed_words,
     )
 
 

@@ -12,7 +12,7 @@ from fdnix.database import minified
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.indexes import measure_recall, verify_hnsw_plan
 from fdnix.database.meta import read_meta
-from fdnix.embedding.local import LocalEmbedder
+from fdnix.embedding.local import embed_words
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def write_minified(full: Path, path: Path, settings: Settings) -> minified.MinifiedReport:
-    return minified.write_minified(full, path, settings, embed_words=LocalEmbedder().embed)
+    return minified.write_minified(full, path, settings, embed_words=embed_words)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

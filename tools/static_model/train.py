@@ -1,7 +1,7 @@
 r"""Make the local embedding model: distil a sentence transformer into one vector a token.
 
     pip install torch transformers
-    python tools/static_model/train.py fdnix-data.duckdb MiniLM-FOLDER OUT \
+    PYTHONPATH=tools python -m static_model.train fdnix-data.duckdb MiniLM-FOLDER OUT \
         --python pypi.tsv --others npm.tsv
 
 docs/model.md says what is learned from what, and why. A teacher's vectors are kept beside OUT, so
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 import torch
-from corpus import Pair, packages, pairs, phrases, read_summaries, texts
 from model2vec import StaticModel
+from static_model.corpus import packages, pairs, phrases, read_summaries, texts
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from static_model.corpus import Pair
 
 DIMENSIONS = 256
 VOCABULARY = 40_000
@@ -95,7 +96,8 @@ class Teacher:
         path = self._cache / f"teacher-{digest}.npy"
         if not path.exists():
             np.save(path, self._embed(texts).astype(np.float16))
-        return np.load(path).astype(np.float32)
+        vectors: NDArray[np.float32] = np.load(path).astype(np.float32)
+        return vectors
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
@@ -224,19 +226,23 @@ def _first_vectors(
     tokenizer: Tokenizer, teacher: Teacher, learned: Sequence[str]
 ) -> NDArray[np.float32]:
     """What the teacher makes of each token alone, the commoner the shorter."""
-    tokens = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+    numbers = tokenizer.get_vocab()
+    tokens = sorted(numbers, key=numbers.__getitem__)
     counts = np.zeros(len(tokens), dtype=np.float32)
     for encoding in tokenizer.encode_batch(list(learned), add_special_tokens=False):
         np.add.at(counts, encoding.ids, 1)
     weights = SIF / (SIF + counts / counts.sum())
-    return teacher.vectors([token.replace("##", "") for token in tokens]) * weights[:, None]
+    alone = teacher.vectors([token.replace("##", "") for token in tokens])
+    first: NDArray[np.float32] = alone * weights[:, None]
+    return first
 
 
 def _principal_directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The directions that keep most of the vectors' lengths, shape (teacher's, 256)."""
     some = vectors[:: len(vectors) // 100_000 + 1]
     directions, _, _ = np.linalg.svd(some.T @ some)
-    return directions[:, :DIMENSIONS].astype(np.float32)
+    kept: NDArray[np.float32] = directions[:, :DIMENSIONS].astype(np.float32)
+    return kept
 
 
 def _on_one_project(found: Sequence[Pair], teacher: Teacher) -> list[Pair]:

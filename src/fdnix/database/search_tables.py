@@ -46,8 +46,8 @@ _FILTERED = {
     " OR v.package_id IN (SELECT package_id FROM allowed)",
 }
 
-_SIMILAR_TERMS = 10
-_MIN_SIMILARITY = 0.45
+_SIMILAR_TERMS = 20
+_MIN_SIMILARITY = 0.35
 _BLOCK = 2048
 
 

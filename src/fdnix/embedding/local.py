@@ -38,6 +38,18 @@ class LocalEmbedder:
         return vectors
 
 
+def embed_words(words: Sequence[str]) -> NDArray[np.float32]:
+    """The local model's unit vectors for single words, shape (n, 256).
+
+    A word that the model knows only in pieces gets zeros: its vector tells more of how it is
+    spelt than of what it means.
+    """
+    vectors = LocalEmbedder().embed(words)
+    known = _load().tokenizer.get_vocab().keys()
+    vectors[[word not in known for word in words]] = 0
+    return vectors
+
+
 @cache
 def _load() -> StaticModel:
     from model2vec import StaticModel  # noqa: PLC0415 (a slow import that few commands need)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
@@ -225,14 +225,17 @@ class _Session:
         self, text: str, vector: list[float] | None, filters: Filters, limit: int, offset: int
     ) -> list[tuple[Any, ...]]:
         """The rows of the search macro for one question."""
-        # As text, which DuckDB reads ten times as fast as a list of Python floats.
-        bound = None if vector is None else str(vector)
-        question = [text, bound, limit, offset, *astuple(filters)]
-        self._connection.execute("DELETE FROM question")
-        self._connection.execute(_INSERT, question)
+        # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
+        # all that a FLOAT has.
+        bound = None if vector is None else f"[{','.join(f'{number:.9g}' for number in vector)}]"
+        question = [text, bound, limit, offset]
         name = "text_search" if vector is None else "search"
-        if not _may_filter(text) and filters == _NO_FILTERS:
+        if _may_filter(text) or filters != _NO_FILTERS:
+            question += astuple(filters)
+        else:
             name += "_unfiltered"
+        self._connection.execute("DELETE FROM question")
+        self._connection.execute(_INSERT[len(question)], question)
         return self._connection.execute(f"EXECUTE {name}").fetchall()
 
 
@@ -249,7 +252,12 @@ def _sql(name: str) -> str:
     return (resources.files("fdnix.search") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-_INSERT = f"INSERT INTO question VALUES ({', '.join('?' * 12)})"  # noqa: S608
+_QUESTION = ("text", "vector", "max_hits", "skip_hits", *(f.name for f in fields(Filters)))
+_INSERT = {
+    count: f"INSERT INTO question ({', '.join(_QUESTION[:count])}) VALUES ({', '.join('?' * count)})"  # noqa: S608, E501
+    for count in (4, len(_QUESTION))
+}
+"""How a question is put, by how many columns it has: the first four, or all."""
 
 
 def _embedder(

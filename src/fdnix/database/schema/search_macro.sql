@@ -200,19 +200,18 @@ ranked AS MATERIALIZED (
     FROM measured
 ),
 top AS MATERIALIZED (
-    SELECT *, count(*) OVER () AS total
+    SELECT *
     FROM ranked
     ORDER BY score DESC, entry_id
     LIMIT max_hits OFFSET skip_hits
 ),
 -- The variant that the query names comes first; else the entry's own order holds. A number in the
 -- query may be the start of a version; a set that the query does not speak of counts against.
-variants AS (
+hits AS (
     SELECT
         t.entry_id,
-        v.package_id,
-        row_number() OVER (
-            PARTITION BY t.entry_id
+        list(
+            v.package_id
             ORDER BY
                 fdnix_glue(v.package_id) = a.glued DESC,
                 len(list_intersect(a.parts, fdnix_name_parts(v.package_id)))
@@ -221,16 +220,12 @@ variants AS (
                     - (v.attribute_set IS NOT NULL AND len(list_intersect(
                         a.parts, fdnix_name_parts(coalesce(v.attribute_set, '')))) = 0)::INTEGER DESC,
                 v.variant
-        ) AS place
+        ) AS variants
     FROM top AS t
     JOIN search_variants AS v USING (entry_id)
     CROSS JOIN asked AS a
     {allowed_variants}
-),
-hits AS (
-    SELECT entry_id, arg_min(package_id, place) AS package_id, list(package_id ORDER BY place) AS variants
-    FROM variants
-    GROUP BY entry_id
+    GROUP BY t.entry_id
 )
 SELECT
     p.* EXCLUDE (content_hash),
@@ -252,8 +247,8 @@ SELECT
         name_fit := t.name_fit,
         prior := CASE WHEN t.one_word THEN t.name_prior ELSE t.prior END
     ) AS parts,
-    t.total
+    (SELECT count(*) FROM ranked) AS total
 FROM top AS t
 JOIN hits AS h USING (entry_id)
-JOIN packages AS p ON p.package_id = h.package_id
+JOIN packages AS p ON p.package_id = h.variants[1]
 ORDER BY t.score DESC, t.entry_id

@@ -28,6 +28,6 @@ CREATE OR REPLACE MACRO fdnix_score(
     CASE WHEN one_word
     THEN 1.6 * meaning + 1.6 * coverage + 5.4 * name_fit + name_prior
         + CASE how WHEN 'name' THEN 2 WHEN 'program' THEN 2 WHEN 'prefix' THEN 1.2 ELSE 0 END
-    ELSE 10 * meaning + 6 * coverage + 2.5 * likeness + 2 * name_fit + prior
-        + CASE how WHEN 'name' THEN 2 WHEN 'program' THEN 1 ELSE 0 END
+    ELSE 10 * meaning + 6 * coverage + 2.5 * likeness + 4 * name_fit + prior
+        + CASE how WHEN 'name' THEN 3 WHEN 'program' THEN 1 ELSE 0 END
     END;

@@ -26,11 +26,18 @@ SCORE = "CREATE OR REPLACE MACRO fdnix_score("
 
 PARTS = {
     "whole": (),
-    "without meaning": (("10 * meaning", "0"), ("3 * meaning", "0")),
-    "without coverage": (("9 * coverage", "0"), ("2 * coverage", "0")),
-    "without likeness": (("5 * likeness", "0"),),
-    "without name_fit": (("5.5 * name_fit", "0"), ("7.5 * name_fit", "0"), ("THEN 6", "THEN 0")),
-    "without prior": (("END + prior", "END"), ("+ name_prior", "")),
+    "without meaning": (("10 * meaning", "0"), ("1.6 * meaning", "0")),
+    "without coverage": (("1.6 * coverage", "0"), ("6 * coverage", "0")),
+    "without likeness": (("2.5 * likeness", "0"),),
+    "without names": (
+        ("5.4 * name_fit", "0"),
+        ("4 * name_fit", "0"),
+        ("THEN 1.2", "THEN 0"),
+        ("THEN 2", "THEN 0"),
+        ("THEN 3", "THEN 0"),
+        ("THEN 1 ", "THEN 0 "),
+    ),
+    "without prior": (("+ prior", ""), ("+ name_prior", "")),
     "one shape of query": (("WHEN one_word", "WHEN false"),),
 }
 """What is replaced in the text of `fdnix_score`."""

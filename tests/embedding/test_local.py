@@ -8,7 +8,7 @@ import socket
 import numpy as np
 import pytest
 
-from fdnix.embedding.local import DIMENSIONS, LocalEmbedder
+from fdnix.embedding.local import DIMENSIONS, LocalEmbedder, embed_words
 
 TEXTS = ["A terminal file manager", "x", "A much longer text about databases " * 20, "editor"]
 
@@ -38,6 +38,12 @@ def test_texts_of_like_meaning_are_nearer_than_others() -> None:
 def test_a_text_without_a_token_is_a_zero_vector_and_no_error() -> None:
     assert not LocalEmbedder().embed([""]).any()
     assert LocalEmbedder().embed([]).shape == (0, DIMENSIONS)
+
+
+def test_only_words_that_the_model_knows_whole_have_a_meaning_of_their_own() -> None:
+    encrypt, cipher, nonsense = embed_words(["encrypt", "cipher", "wimglennqx"])
+    assert encrypt @ cipher > 0.4
+    assert not nonsense.any()
 
 
 def test_nothing_is_fetched_and_the_root_logger_is_left_alone(

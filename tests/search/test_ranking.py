@@ -54,6 +54,19 @@ def test_one_or_two_slips_are_forgiven(index: SearchIndex, misspelt: str, name: 
     assert found(index, misspelt)[0] == name
 
 
+def test_what_is_named_after_a_misspelt_name_follows_it(index: SearchIndex) -> None:
+    assert found(index, "dockre")[:2] == ["docker", "docker-compose"]
+
+
+def test_the_start_of_a_name_is_not_taken_for_a_shorter_one(index: SearchIndex) -> None:
+    assert found(index, "gnumer")[0] == "gnumeric"
+
+
+def test_the_last_word_need_not_be_typed_to_its_end(index: SearchIndex) -> None:
+    whole, begun = found(index, "terminal emulator"), found(index, "terminal emulat")
+    assert len(set(whole[:5]) & set(begun[:5])) >= 3
+
+
 @pytest.mark.parametrize(
     ("text", "package"),
     [

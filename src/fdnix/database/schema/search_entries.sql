@@ -82,7 +82,9 @@ SELECT
     bool_and(broken) AS broken,
     bool_and(insecure) AS insecure,
     bool_and(unfree) AS unfree,
-    count(*) AS variants
+    count(*) AS variants,
+    -- A set that is there for every interpreter carries all its packages that often.
+    count(DISTINCT concat(set_family, '.', leaf)) AS names
 FROM search_variant_source
 GROUP BY entry_id;
 

@@ -22,7 +22,7 @@ SELECT
     contains(base, '-')::INT AS hyphen,
     coalesce(regexp_matches(description, '(?i)library|bindings'), false)::INT AS library,
     (homepage IS NOT NULL AND NOT regexp_matches(homepage, 'github|gitlab'))::INT AS own_site,
-    ln(variants) AS variants,
+    ln(names) AS names,
     (broken OR insecure)::INT AS bad,
     unfree::INT AS unfree,
     ln(1 + greatest(coalesce(number, 0), 0)) AS popularity
@@ -44,10 +44,10 @@ SELECT
         + 0.4 * s.plain
         - 0.45 * s.hyphen
         + 0.4 * s.own_site
-        + 0.3 * s.variants
+        + 0.3 * s.names
         + shared
     )::FLOAT AS prior,
-    (2.8 * s.top_level + 0.9 * s.own_site + 0.6 * s.variants + shared)::FLOAT AS name_prior
+    (2.8 * s.top_level + 0.9 * s.own_site + 0.6 * s.names + shared)::FLOAT AS name_prior
 FROM search_entry_source AS e
 JOIN (
     SELECT

@@ -50,9 +50,9 @@ from pathlib import Path
 from fdnix.embedding.local import _load
 texts = json.loads(Path(sys.argv[1]).read_text())
 model = _load()
-model.embed(texts[:100], norm=True)
+model.encode(texts[:100])
 started = time.perf_counter()
-model.embed(texts, norm=True)
+model.encode(texts)
 print(json.dumps({"seconds": time.perf_counter() - started}))
 """
 

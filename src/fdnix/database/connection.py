@@ -53,7 +53,7 @@ def connect(
     """A connection whose default database is the file at `path` (None: in memory).
 
     The extensions are loaded before the file is attached: a file with an HNSW index must not be
-    touched by a connection without `vss`.
+    written by a connection without `vss`.
 
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.

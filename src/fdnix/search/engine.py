@@ -144,7 +144,7 @@ class SearchIndex:
             DataError: it is not a minified database of this schema version.
         """
         with ExitStack() as stack:
-            connection = stack.enter_context(connect(path, read_only=True, extensions=("vss",)))
+            connection = stack.enter_context(connect(path, read_only=True, extensions=()))
             meta = read_meta(connection, path, kind="minified")
             chosen, notice = _embedder(meta, embedder, aws_region)
             return cls(connection, chosen, notice, stack.pop_all())

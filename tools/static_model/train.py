@@ -67,14 +67,15 @@ def main(
     learned = texts(catalogue, [python, *others])
     teach = Teacher(teacher, out.parent)
 
-    targets = teach.vectors(learned)
-    to_student = _principal_directions(targets)
+    taught = teach.vectors(learned)
+    to_student = _principal_directions(taught)
+    targets = taught @ to_student
     tokenizer = _tokenizer(learned)
     student = Student(tokenizer, _first_vectors(tokenizer, teach, learned) @ to_student)
-    student.distil(learned, targets @ to_student)
+    student.distil(learned, targets)
 
     found = _on_one_project(pairs(catalogue, python, others), teach)
-    student.tune(found, learned, targets @ to_student)
+    student.tune(found, learned, targets)
     student.save(out)
     click.echo(f"{len(learned):,} texts, {len(found):,} pairs, {len(student.ids):,} tokens: {out}")
 

@@ -85,7 +85,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, dimensions: int) -> Non
     """Create `fdnix_search` and `fdnix_search_text`, and the scalar macros they are made of.
 
     Each has a twin that ends in `_unfiltered`: the same ranking for queries without any filter,
-    which spares the planning and running of what would filter, a fifth of a search.
+    which spares the planning and running of what would filter, a third of a search.
     """
     connection.execute(schema_sql("search_query"))
     macro = schema_sql("search_macro")

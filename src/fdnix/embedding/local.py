@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +44,7 @@ def embed_words(words: Sequence[str]) -> NDArray[np.float32]:
     spelt than of what it means.
     """
     vectors = LocalEmbedder().embed(words)
-    known = _load().tokenizer.get_vocab().keys()
+    known = _load().tokenizer.get_vocab()
     vectors[[word not in known for word in words]] = 0
     return vectors
 
@@ -55,4 +54,4 @@ def _load() -> StaticModel:
     from model2vec import StaticModel  # noqa: PLC0415 (a slow import that few commands need)
 
     with resources.as_file(resources.files("fdnix.embedding") / "static_model") as folder:
-        return StaticModel.from_pretrained(Path(folder))
+        return StaticModel.from_pretrained(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
@@ -107,6 +107,17 @@ class SearchResults:
 
 
 _NO_FILTERS = Filters()
+_FILTER_PARAMETERS = (
+    "only_platform",
+    "only_set",
+    "only_license",
+    "only_maintainer",
+    "free_only",
+    "hide_broken",
+    "hide_insecure",
+    "hide_unavailable",
+)
+"""The search macros' names for the fields of `Filters`, in their order."""
 _FILTER_MARKS = frozenset(':"-')
 
 
@@ -211,6 +222,7 @@ class _Session:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._prepared: set[str] = set()
         connection.execute(f"USE {MAIN}")
         connection.execute(_sql("session"))
 
@@ -225,18 +237,38 @@ class _Session:
         self, text: str, vector: list[float] | None, filters: Filters, limit: int, offset: int
     ) -> list[tuple[Any, ...]]:
         """The rows of the search macro for one question."""
-        # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
-        # all that a FLOAT has.
-        bound = None if vector is None else f"[{','.join(f'{number:.9g}' for number in vector)}]"
-        question = [text, bound, limit, offset]
-        name = "text_search" if vector is None else "search"
+        macro = "fdnix_search_text"
+        question: dict[str, object] = {"text": text}
+        if vector is not None:
+            macro = "fdnix_search"
+            # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits
+            # are all that a FLOAT has.
+            question["vector"] = f"[{','.join(f'{number:.9g}' for number in vector)}]"
+        question |= {"max_hits": limit, "skip_hits": offset}
         if _may_filter(text) or filters != _NO_FILTERS:
-            question += astuple(filters)
+            question |= zip(_FILTER_PARAMETERS, astuple(filters), strict=True)
         else:
-            name += "_unfiltered"
+            macro += "_unfiltered"
+        self._ask(question)
+        if macro not in self._prepared:
+            arguments = ", ".join(map(_argument, question))
+            self._connection.execute(_sql("prepare").format(macro=macro, arguments=arguments))
+            self._prepared.add(macro)
+        return self._connection.execute(f"EXECUTE {macro}").fetchall()
+
+    def _ask(self, question: Mapping[str, object]) -> None:
+        columns, values = ", ".join(question), ", ".join("?" * len(question))
         self._connection.execute("DELETE FROM question")
-        self._connection.execute(_INSERT[len(question)], question)
-        return self._connection.execute(f"EXECUTE {name}").fetchall()
+        self._connection.execute(
+            f"INSERT INTO question ({columns}) VALUES ({values})",  # noqa: S608 (names of ours)
+            list(question.values()),
+        )
+
+
+def _argument(column: str) -> str:
+    """What passes a column of the question to a search macro; text and vector go by position."""
+    value = f"(SELECT {column} FROM temp.question)"  # noqa: S608
+    return value if column in ("text", "vector") else f"{column} := {value}"
 
 
 def _may_filter(text: str) -> bool:
@@ -250,14 +282,6 @@ def _hit(row: Sequence[Any]) -> Hit:
 
 def _sql(name: str) -> str:
     return (resources.files("fdnix.search") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-_QUESTION = ("text", "vector", "max_hits", "skip_hits", *(f.name for f in fields(Filters)))
-_INSERT = {
-    count: f"INSERT INTO question ({', '.join(_QUESTION[:count])}) VALUES ({', '.join('?' * count)})"  # noqa: S608, E501
-    for count in (4, len(_QUESTION))
-}
-"""How a question is put, by how many columns it has: the first four, or all."""
 
 
 def _embedder(

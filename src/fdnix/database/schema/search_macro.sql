@@ -111,7 +111,7 @@ matched AS MATERIALIZED (
     GROUP BY entry_id
 ),
 begun AS MATERIALIZED (
-    SELECT n.entry_id, (0.8 - 0.05 * kind) * a.length / n.length AS fit
+    SELECT n.entry_id, fdnix_prefix_fit(kind, a.length, n.length) AS fit
     FROM asked AS a JOIN search_names AS n
         ON n.name > a.glued AND n.name < a.glued || '~' AND a.length >= 2 AND kind < 2
 ),
@@ -157,7 +157,7 @@ named AS MATERIALIZED (
         UNION ALL
         SELECT entry_id, 0.95 - 0.05 * kind - wrong, 'spelling' FROM spelt
         UNION ALL
-        SELECT n.entry_id, (0.8 - 0.05 * n.kind) * length(m.name) / n.length - wrong / 2, 'spelling'
+        SELECT n.entry_id, fdnix_prefix_fit(n.kind, length(m.name), n.length) - wrong / 2, 'spelling'
         FROM meant AS m JOIN search_names AS n
             ON n.name > m.name AND n.name < m.name || '~' AND n.kind < 2
     )

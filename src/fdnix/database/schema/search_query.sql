@@ -18,6 +18,9 @@ CREATE OR REPLACE MACRO fdnix_phrases(query) AS
 CREATE OR REPLACE MACRO fdnix_excluded(query) AS
     regexp_extract_all(lower(left(query, 1000)), '(?:^|\s)-([^\s"-][^\s"]*)', 1);
 
+-- How well a name fits one that begins with it.
+CREATE OR REPLACE MACRO fdnix_prefix_fit(kind, begun, length) AS (0.8 - 0.05 * kind) * begun / length;
+
 -- The ranking, whole. Each part lies between 0 and 1, but for the two priors; docs/search.md says
 -- what they are. One word is a name far more often than a description: there, what the texts say
 -- counts for little, and names and what most people mean for much. The weights are rounded from a

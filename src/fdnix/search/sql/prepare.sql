@@ -1,0 +1,1 @@
+PREPARE {macro} AS SELECT * FROM {macro}({arguments});

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fdnix.database.connection import connect, schema_sql
+from fdnix.database.connection import connect, read_sql
 from fdnix.search import SearchIndex
 from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
@@ -68,7 +68,7 @@ def main(*, database: Path, files: tuple[Path, ...], sample: int, as_json: bool)
 
 def _set_score(path: Path, replacements: Sequence[tuple[str, str]]) -> None:
     """Replace `fdnix_score` in the file at `path`."""
-    sql = schema_sql("search_query")
+    sql = read_sql("search", "query")
     sql = sql[sql.index(SCORE) :]
     for old, new in replacements:
         if old not in sql:

@@ -75,7 +75,8 @@ import json, sys
 from pathlib import Path
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import measure_recall, verify_fts, verify_hnsw_plan
+from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
+from fdnix.search.fts import verify_fts
 path = Path(sys.argv[1])
 with connect(path, read_only=True) as connection:
     verify_counts(connection, path)

@@ -16,7 +16,8 @@ import pytest
 from fdnix import pipeline
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import verify_fts, verify_hnsw_plan
+from fdnix.database.hnsw import verify_hnsw_plan
+from fdnix.search.fts import verify_fts
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ PLACES = {
     "embedding": "fdnix.embedding.store:_insert_vectors",
     "before the HNSW index": "fdnix.embedding.store:create_hnsw",
     "after the HNSW index": "fdnix.embedding.store:measure_recall",
-    "copying the vectors": "fdnix.database.minified:attach",
-    "before the full-text index": "fdnix.database.minified:create_fts",
-    "after the full-text index": "fdnix.database.minified:measure_recall",
+    "copying the vectors": "fdnix.search.minify:attach",
+    "before the full-text index": "fdnix.search.minify:create_fts",
+    "after the full-text index": "fdnix.search.minify:measure_recall",
 }
 
 
@@ -122,7 +123,7 @@ def test_a_kill_before_the_rename_leaves_the_artifact_byte_for_byte(
     contents = [path.read_bytes() for path in files]
     killed = subprocess.run(
         [
-            *(sys.executable, "-m", "support.killed", "fdnix.database.connection:_put_in_place"),
+            *(sys.executable, "-m", "support.killed", "fdnix.database.atomic:_put_in_place"),
             *arguments(settings),
             f"--mode={phase}",
         ],

@@ -14,7 +14,7 @@ import pytest
 from fdnix import pipeline
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import verify_hnsw_plan
+from fdnix.database.hnsw import verify_hnsw_plan
 from fdnix.errors import DataError, SourceError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.channel_server import CHANNEL, REVISION, serve

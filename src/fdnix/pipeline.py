@@ -15,10 +15,10 @@ from fdnix.aws.batch_estimate import Estimate, estimate
 from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
-from fdnix.database.connection import building, connect, copied, make_directory
+from fdnix.database.atomic import building, copied, make_directory
+from fdnix.database.connection import connect
+from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
 from fdnix.database.full import write_full
-from fdnix.database.meta import ForeignDatabaseError, read_meta, write_meta
-from fdnix.database.minified import MinifiedReport, write_minified
 from fdnix.embedding import local
 from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
@@ -26,6 +26,7 @@ from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
 from fdnix.nixpkgs.source import fetch
+from fdnix.search.minify import MinifiedReport, write_minified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -289,7 +290,7 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
         with connect(
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
-            meta = read_meta(connection, path, kind="full")
+            meta = read_file_info(connection, path, kind="full")
     except ForeignDatabaseError:
         raise
     except DataError as error:
@@ -321,7 +322,7 @@ def _note_etag(fetched: Fetched, known: dict[str, str], settings: Settings) -> N
         building(path) as part,
         copied(path, part, extension_directory=settings.duckdb_extension_directory) as connection,
     ):
-        write_meta(connection, told)
+        write_file_info(connection, told)
 
 
 def _standing_report(meta: dict[str, str]) -> MetadataReport:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fdnix.console import stderr, stdout
 from fdnix.database.connection import connect
-from fdnix.database.meta import read_meta
+from fdnix.database.file_info import read_file_info
 from fdnix.database.sizes import TableSize, table_sizes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def database_info(path: Path) -> DatabaseInfo:
         DataError: it is not an fdnix database of this schema version.
     """
     with connect(path, read_only=True, extensions=()) as connection:
-        meta = read_meta(connection, path)
+        meta = read_file_info(connection, path)
         tables = table_sizes(connection)
     return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)
 

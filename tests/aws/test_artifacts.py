@@ -8,7 +8,7 @@ import pytest
 import fdnix
 from fdnix.aws import artifacts
 from fdnix.aws.transfer import Location, file_sha256
-from fdnix.database.meta import SCHEMA_VERSION
+from fdnix.database.file_info import SCHEMA_VERSION
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from support.databases import REVISION, write_database
 

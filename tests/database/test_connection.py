@@ -1,24 +1,18 @@
-"""Files are opened with clear errors, and replaced only by whole ones."""
+"""Files are opened with clear errors."""
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from fdnix import pipeline
-from fdnix.database.connection import building, connect, identifier, literal, load_extension
-from fdnix.database.full import verify_counts
-from fdnix.errors import DataError, SettingsError
-from support.catalogues import entries, settings_in, write_catalogue
+from fdnix.database.connection import connect, identifier, literal, load_extension
+from fdnix.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fdnix.settings import Settings
 
 
@@ -30,153 +24,6 @@ def write_some(path: Path, rows: int = 3) -> None:
 def rows_of(path: Path) -> int:
     with connect(path, read_only=True) as connection:
         return len(connection.execute("FROM t").fetchall())
-
-
-def test_a_build_that_ends_well_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "new/db"
-    for rows in (3, 5):
-        with building(path) as part:
-            write_some(part, rows)
-        assert rows_of(path) == rows
-        assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_build_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    write_some(path)
-    before = path.read_bytes()
-
-    def fail() -> None:
-        with building(path) as part:
-            write_some(part)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_a_killed_build_left_is_no_part_of_the_next_one(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    (tmp_path / "db.building").write_bytes(b"half")
-    (tmp_path / "db.building.wal").write_bytes(b"a log")
-    with building(path) as part:
-        write_some(part)
-    assert rows_of(path) == 3
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_two_builds_of_one_file_at_once_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with building(path) as part:
-        write_some(part)
-        with pytest.raises(DataError, match="another fdnix is building this file; wait"):
-            building(path).__enter__()
-    assert rows_of(path) == 3
-
-
-def test_two_runs_at_once_end_with_whole_artifacts(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(60)))
-    command = [
-        *(sys.executable, "-m", "fdnix", "run", f"--source={settings.nixpkgs_source}"),
-        *(f"--output={settings.output_path}", f"--minified={settings.output_minified_path}"),
-    ]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
-    runs = [
-        subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    errors = [run.communicate()[1].decode() for run in runs]
-    codes = [run.returncode for run in runs]
-    # The second may come just after the first has ended a phase, and succeed.
-    assert sorted(codes) in ([0, 0], [0, 4]), errors
-    for code, error in zip(codes, errors, strict=True):
-        assert code == 0 or "another fdnix" in error, error
-    for path in (settings.output_path, settings.output_minified_path):
-        with connect(path, read_only=True) as connection:
-            verify_counts(connection, path)
-
-
-@pytest.mark.parametrize("content", [b"a letter to my aunt", b"", bytes(4096)])
-def test_only_an_empty_file_or_a_database_is_ever_replaced(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    path.write_bytes(content)
-    if not content:
-        with building(path) as part:
-            write_some(part)
-        assert rows_of(path) == 3
-        return
-    with pytest.raises(SettingsError, match="is no DuckDB database and is not replaced"):
-        building(path).__enter__()
-    assert path.read_bytes() == content
-
-
-def test_a_directory_or_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be replaced: Is a directory"):
-        building(tmp_path).__enter__()
-    (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"file: cannot be made"):
-        building(tmp_path / "file/db").__enter__()
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
-def test_a_directory_that_may_not_be_written_to_is_refused() -> None:
-    # Not even root makes files there.
-    with pytest.raises(SettingsError, match="/proc: cannot be written to"):
-        building(Path("/proc/db")).__enter__()
-
-
-def test_a_full_disk_is_one_message_and_the_artifact_stays(indexed: Settings) -> None:
-    before = indexed.output_path.read_bytes()
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "fdnix", "metadata", "--source=sample"),
-            f"--output={indexed.output_path}",
-        ],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        # The file may not grow above a megabyte.
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert "could not be built" in ended.stderr
-    assert indexed.output_path.read_bytes() == before
-    assert not list(indexed.output_path.parent.glob("*.building*"))
-
-
-def test_the_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path, processing_mode="metadata")
-    write_some(settings.output_path)
-    with pytest.raises(DataError, match="is not an fdnix database"):
-        pipeline.run(settings)
-    assert rows_of(settings.output_path) == 3
-
-
-@pytest.mark.parametrize("at", [0.02, 0.2, 0.4, 0.6, 0.8, 0.97])
-@pytest.mark.parametrize("kind", ["full", "minified"])
-def test_a_damaged_artifact_is_built_anew(
-    kind: str, at: float, indexed: Settings, tmp_path: Path
-) -> None:
-    settings = settings_in(
-        tmp_path, write_catalogue(tmp_path / "in.json", entries(61)), force_metadata=True
-    )
-    settings.output_path.write_bytes(indexed.output_path.read_bytes())
-    settings.output_minified_path.write_bytes(indexed.output_minified_path.read_bytes())
-    path = settings.output_path if kind == "full" else settings.output_minified_path
-    content = bytearray(path.read_bytes())
-    start = int(len(content) * at)
-    content[start : start + 20_000] = os.urandom(min(20_000, len(content) - start))
-    path.write_bytes(content)
-    report = pipeline.run(settings)
-    assert report.minified
-    assert report.minified.vectors == 61
-    for artifact in (settings.output_path, settings.output_minified_path):
-        with connect(artifact, read_only=True) as connection:
-            verify_counts(connection, artifact)
 
 
 def test_a_truncated_file_is_refused_by_readers_in_one_line(

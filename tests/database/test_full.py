@@ -9,8 +9,8 @@ import pytest
 
 from fdnix import pipeline
 from fdnix.database.connection import connect
+from fdnix.database.file_info import read_file_info
 from fdnix.database.full import verify_counts
-from fdnix.database.meta import read_meta
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
@@ -43,7 +43,7 @@ def test_the_schema_is_the_one_on_record(kind: str, indexed: Settings) -> None:
 
 def test_the_meta_says_where_it_came_from_and_what_it_holds(indexed: Settings) -> None:
     with connect(indexed.output_path, read_only=True) as connection:
-        meta = read_meta(connection, indexed.output_path, kind="full")
+        meta = read_file_info(connection, indexed.output_path, kind="full")
         verify_counts(connection, indexed.output_path)
     assert meta["source"] == "file"
     assert len(meta["catalogue_sha256"]) == 64

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fdnix.database.connection import connect, schema_sql
+from fdnix.database.connection import connect, read_sql
 from fdnix.database.rows import package_table
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.package import Package
@@ -46,7 +46,7 @@ def packages(tmp_path: Path) -> list[Package]:
 def test_every_column_comes_back_as_it_went_in(tmp_path: Path) -> None:
     expected = packages(tmp_path)
     with connect(None) as connection:
-        connection.execute(schema_sql("full"))
+        connection.execute(read_sql("database", "full"))
         connection.register("arrow", package_table(expected, ["h1", "h2", "h3"]))
         connection.execute("INSERT INTO packages SELECT *, now() FROM arrow")
         result = connection.execute("SELECT * EXCLUDE (indexed_at) FROM packages")

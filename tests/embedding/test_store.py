@@ -9,8 +9,8 @@ import pytest
 
 from fdnix import pipeline
 from fdnix.database.connection import connect
-from fdnix.database.indexes import verify_hnsw_plan
-from fdnix.database.meta import read_meta, write_meta
+from fdnix.database.file_info import read_file_info, write_file_info
+from fdnix.database.hnsw import verify_hnsw_plan
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.embedding.store import (
     Failure,
@@ -116,7 +116,7 @@ def test_other_index_settings_build_the_index_again_and_embed_nothing(settings: 
     changed = settings.replace(vss_hnsw_m=8)
     assert embed_database(settings.output_path, provider(), changed).embedded == 0
     with connect(settings.output_path, read_only=True) as connection:
-        assert read_meta(connection, settings.output_path)["hnsw_m"] == "8"
+        assert read_file_info(connection, settings.output_path)["hnsw_m"] == "8"
 
 
 def test_a_failed_text_is_on_record_and_tried_again(settings: Settings) -> None:
@@ -137,7 +137,7 @@ def test_a_text_that_fails_again_costs_no_new_index(
     path = settings.output_path
     first = embed_database(path, provider(failing="number 7"), settings)
     with connect(path, read_only=True) as connection:
-        build = read_meta(connection, path)["build_id"]
+        build = read_file_info(connection, path)["build_id"]
     caplog.clear()
     caplog.set_level("INFO", logger="fdnix")
     again = embed_database(path, provider(failing="number 7"), settings)
@@ -146,7 +146,7 @@ def test_a_text_that_fails_again_costs_no_new_index(
     with connect(path, read_only=True) as connection:
         verify_hnsw_plan(connection, path)
         # So that what is derived from it stands, too.
-        assert read_meta(connection, path)["build_id"] == build
+        assert read_file_info(connection, path)["build_id"] == build
 
 
 def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) -> None:
@@ -177,7 +177,7 @@ def test_the_provider_is_told_only_when_the_vectors_are_in_place(settings: Setti
 
 def test_texts_of_another_version_of_fdnix_are_refused(settings: Settings) -> None:
     with connect(settings.output_path) as connection:
-        write_meta(connection, {"embedding_text_version": 999})
+        write_file_info(connection, {"embedding_text_version": 999})
     with pytest.raises(DataError, match="run fdnix metadata first"):
         embed_database(settings.output_path, provider(), settings)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import fdnix
-from fdnix.database.connection import connect, schema_sql
-from fdnix.database.meta import SCHEMA_VERSION, write_meta
+from fdnix.database.connection import connect, read_sql
+from fdnix.database.file_info import SCHEMA_VERSION, write_file_info
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -22,8 +22,8 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
 @cache
 def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
     with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
-        connection.execute(schema_sql("full"))
-        connection.execute(schema_sql("embeddings").format(dimensions=4))
+        connection.execute(read_sql("database", "full"))
+        connection.execute(read_sql("database", "embeddings").format(dimensions=4))
         connection.execute(
             """
             INSERT INTO packages BY NAME
@@ -46,6 +46,6 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
             "nixpkgs_revision": REVISION,
             "build_id" if kind == "full" else "source_build_id": "b1",
         }
-        write_meta(connection, {**values, **dict(meta)})
+        write_file_info(connection, {**values, **dict(meta)})
         connection.execute("CHECKPOINT")
         return (Path(directory) / "db").read_bytes()

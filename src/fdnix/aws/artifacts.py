@@ -12,8 +12,8 @@ from fdnix.aws.session import aws_client, explained
 from fdnix.aws.transfer import Location, RemoteObject, copy, download, head, upload
 from fdnix.console import log
 from fdnix.database.connection import connect
+from fdnix.database.file_info import SCHEMA_VERSION, read_file_info
 from fdnix.database.full import verify_counts
-from fdnix.database.meta import SCHEMA_VERSION, read_meta
 from fdnix.errors import AwsError, DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def _verified(settings: Settings, path: Path, kind: Kind) -> dict[str, str]:
         extensions=("vss",),
         extension_directory=settings.duckdb_extension_directory,
     ) as connection:
-        meta = read_meta(connection, path, kind=kind)
+        meta = read_file_info(connection, path, kind=kind)
         verify_counts(connection, path)
     return meta
 

@@ -18,7 +18,7 @@ from fdnix.aws.session import aws_client, explained
 from fdnix.aws.transfer import Location, file_sha256, upload
 from fdnix.console import log
 from fdnix.database.connection import EXTENSIONS, connect, extension_file
-from fdnix.database.meta import read_meta
+from fdnix.database.file_info import read_file_info
 from fdnix.errors import AwsError, DataError, SettingsError
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
 
@@ -85,7 +85,7 @@ def publish_layer(
         extensions=("vss",),
         extension_directory=settings.duckdb_extension_directory,
     ) as connection:
-        meta = read_meta(connection, database, kind="minified")
+        meta = read_file_info(connection, database, kind="minified")
     members = {_DATABASE: database, **layer_extensions(settings)}
     refuse_too_large(members)
     client = aws_client("lambda", settings.aws_region)

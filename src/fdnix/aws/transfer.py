@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fdnix.aws.session import error_code, explained
 from fdnix.console import log, progress
-from fdnix.database.connection import building
+from fdnix.database.atomic import building
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:

@@ -1,24 +1,20 @@
-"""Opening DuckDB files with their extensions, and building them so that readers see no halves."""
+"""Opening DuckDB files with their extensions, and the SQL that lies in folders."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from contextlib import closing, contextmanager
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from fdnix.errors import DataError, SettingsError
+from fdnix.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SCHEMA = resources.files("fdnix.database") / "schema"
 EXTENSIONS = ("fts", "vss")
 # Rows that DuckDB reads or skips together. Look-ups by key read a few rows of sorted tables: a
 # small group spares them the rest, and lets both cores scan what is scanned whole.
@@ -27,9 +23,9 @@ MAIN = "main_file"
 """The name that `connect` attaches its file under."""
 
 
-def schema_sql(name: str) -> str:
-    """The text of `schema/NAME.sql`."""
-    return (_SCHEMA / f"{name}.sql").read_text(encoding="utf-8")
+def read_sql(package: str, name: str) -> str:
+    """The text of `PACKAGE/sql/NAME.sql`."""
+    return (resources.files("fdnix") / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def literal(text: str | Path) -> str:
@@ -76,7 +72,7 @@ def connect(
             # Who builds a file tells what became of it.
             if not read_only:
                 raise
-            raise DataError(f"{path}: DuckDB cannot read it: {_first_line(error)}") from error
+            raise DataError(f"{path}: DuckDB cannot read it: {first_line(error)}") from error
 
 
 @contextmanager
@@ -107,7 +103,7 @@ def attach(
     try:
         connection.execute(f"ATTACH {literal(path)} AS {identifier(name)} (TYPE duckdb, {mode})")
     except duckdb.Error as error:
-        raise DataError(f"{path}: DuckDB cannot open it: {_first_line(error)}") from error
+        raise DataError(f"{path}: DuckDB cannot open it: {first_line(error)}") from error
 
 
 def extension_file(name: str, directory: Path | None = None) -> Path | None:
@@ -138,7 +134,7 @@ def load_extension(
     except duckdb.Error as error:
         raise DataError(
             f"DuckDB {duckdb.__version__} cannot load its extension {name!r}: "
-            f"{_first_line(error)}; install duckdb-extension-{name}=={duckdb.__version__} with "
+            f"{first_line(error)}; install duckdb-extension-{name}=={duckdb.__version__} with "
             f"pip, or name a directory that holds {name}.duckdb_extension "
             "in DUCKDB_EXTENSION_DIRECTORY"
         ) from error
@@ -158,123 +154,6 @@ def uncompressed(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("RESET force_compression")
 
 
-@contextmanager
-def building(path: Path) -> Iterator[Path]:
-    """A path beside `path` to build a database at; it replaces `path` when the block ends well.
-
-    What a killed build left behind is removed first; an exception leaves `path` as it was.
-
-    Raises:
-        SettingsError: `path` is a file of another kind, or there is no writing there, or no room.
-        DataError: another process is building the same file.
-    """
-    part = path.with_name(path.name + ".building")
-    leftovers = (part, part.with_name(part.name + ".wal"))
-    make_directory(path.parent)
-    _refuse_foreign(path)
-    with _exclusive(path):
-        for file in leftovers:
-            file.unlink(missing_ok=True)
-        try:
-            yield part
-            _put_in_place(part, path)
-        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
-            raise _not_built(path, _first_line(error)) from error
-        finally:
-            for file in leftovers:
-                file.unlink(missing_ok=True)
-
-
-@contextmanager
-def copied(
-    path: Path, part: Path, *, extension_directory: Path | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection on a copy, at `part`, of the database at `path`: for small changes to it.
-
-    An HNSW index comes along, so its table must not be written to.
-
-    Raises:
-        DataError: it is damaged.
-    """
-    copyfile(path, part)
-    with connect(part, extension_directory=extension_directory) as connection:
-        connection.execute("SET hnsw_enable_experimental_persistence = true")
-        yield connection
-        connection.execute("CHECKPOINT")
-
-
-def _put_in_place(part: Path, path: Path) -> None:
-    _sync(part)
-    part.replace(path)
-    _sync(path.parent)
-
-
-def _not_built(path: Path, reason: str) -> SettingsError:
-    return SettingsError(
-        f"{path}: could not be built: {reason}; what was there before is unchanged"
-    )
-
-
-def make_directory(path: Path) -> None:
-    """Make the directory at `path`, and those above it, unless they are there.
-
-    Raises:
-        SettingsError: it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be made: {error.strerror}") from error
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Refuse to replace what is no DuckDB file, which a path mistyped may name."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be replaced: {error.strerror}") from error
-    # https://duckdb.org/docs/stable/internals/storage: a checksum, then the magic bytes.
-    if head and head[8:] != b"DUCK":
-        raise SettingsError(
-            f"{path}: is no DuckDB database and is not replaced by one; move it away, or choose "
-            "another path"
-        )
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock that says this process builds `path`; the kernel drops it if we are killed."""
-    lock = path.with_name(f".{path.name}.lock")
-    try:
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise SettingsError(f"{path.parent}: cannot be written to: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held = lock.stat().st_ino == os.fstat(descriptor).st_ino
-        except OSError:
-            held = False
-        if not held:
-            raise DataError(f"{path}: another fdnix is building this file; wait for it to end")
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what `error`, of DuckDB or the system, says."""
     return str(error).strip().split("\n", 1)[0]

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 import fdnix
 from fdnix.console import log, progress
-from fdnix.database.connection import MAIN, attach, building, connect, count, schema_sql
-from fdnix.database.meta import SCHEMA_VERSION, read_meta, write_meta
+from fdnix.database.atomic import building
+from fdnix.database.connection import MAIN, attach, connect, count, read_sql
+from fdnix.database.file_info import SCHEMA_VERSION, read_file_info, write_file_info
 from fdnix.database.rows import package_table
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import Rejected
@@ -70,13 +71,13 @@ def write_full(
     """
     with building(path) as part:
         with connect(part, extension_directory=extension_directory) as connection:
-            connection.execute(schema_sql("full"))
+            connection.execute(read_sql("database", "full"))
             packages, rejected = _insert(connection, rows, content_hash, expected)
             _refuse_if_too_many(packages, rejected, rejected_limit)
-            connection.execute(schema_sql("fts_source"))
+            connection.execute(read_sql("database", "fts_source"))
             vectors = _take_over_vectors(connection, previous, dimensions)
             texts = count(connection, "SELECT count(DISTINCT content_hash) FROM packages")
-            write_meta(
+            write_file_info(
                 connection,
                 {
                     **meta,
@@ -103,7 +104,7 @@ def verify_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         DataError: they differ.
     """
-    meta = read_meta(connection, path)
+    meta = read_file_info(connection, path)
     said = {
         "packages": meta.get("package_count"),
         "packages_fts_source": meta.get("package_count"),
@@ -181,10 +182,10 @@ def _take_over_vectors(
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
     kept = {} if previous is None else _embedding_meta(connection, previous)
     dimensions = int(kept.get("embedding_dimensions", dimensions))
-    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+    connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions))
     if "embedding_model" in kept:
         try:
-            connection.execute(schema_sql("take_over_vectors"))
+            connection.execute(read_sql("database", "take_over_vectors"))
         except duckdb.Error as error:
             log.warning("%s: no vectors are taken over, it is damaged: %s", previous, error)
     return {
@@ -201,7 +202,7 @@ def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> di
     try:
         attach(connection, previous, "previous")
         connection.execute("USE previous")
-        meta = read_meta(connection, previous, kind="full")
+        meta = read_file_info(connection, previous, kind="full")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import identifier, literal, schema_sql
+from fdnix.database.connection import identifier, literal, read_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,9 @@ def table_sizes(connection: duckdb.DuckDBPyConnection) -> list[TableSize]:
         "SELECT block_size FROM pragma_database_size() WHERE database_name = current_database()"
     ).fetchone()
     sizes = []
-    for database, schema, table, rows in connection.execute(schema_sql("tables")).fetchall():
+    for database, schema, table, rows in connection.execute(
+        read_sql("database", "tables")
+    ).fetchall():
         path = ".".join(map(identifier, (database, schema, table)))
         blocks = connection.execute(
             f"SELECT count(DISTINCT block_id) FROM pragma_storage_info({literal(path)}) "  # noqa: S608

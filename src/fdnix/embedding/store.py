@@ -12,18 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from fdnix.console import log, progress
-from fdnix.database.connection import (
-    attach,
-    building,
-    connect,
-    copied,
-    cursor,
-    schema_sql,
-    uncompressed,
-)
+from fdnix.database.atomic import building, copied
+from fdnix.database.connection import attach, connect, cursor, read_sql, uncompressed
+from fdnix.database.file_info import read_file_info, verify_build, write_file_info
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
-from fdnix.database.meta import read_meta, verify_build, write_meta
+from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
 from fdnix.errors import DataError
 
@@ -157,13 +150,15 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
     with building(path) as part:
         with connect(part, extension_directory=directory) as connection:
             attach(connection, path, "previous")
-            connection.execute(schema_sql("full"))
-            connection.execute(schema_sql("embeddings").format(dimensions=provider.dimensions))
-            connection.execute(schema_sql("copy_full"))
+            connection.execute(read_sql("database", "full"))
+            connection.execute(
+                read_sql("database", "embeddings").format(dimensions=provider.dimensions)
+            )
+            connection.execute(read_sql("database", "copy_full"))
             verify_build(connection, path, state.meta["build_id"])
             with uncompressed(connection):
                 if state.same_model:
-                    connection.execute(schema_sql("take_over_vectors"))
+                    connection.execute(read_sql("database", "take_over_vectors"))
                 embedded, failures = _embed_pending(connection, provider, state.pending)
             connection.execute("DETACH previous")
             if embedded or not indexed:
@@ -200,7 +195,7 @@ def _index(
         log.info("building the HNSW index over %s vectors", f"{vectors:,}")
         create_hnsw(connection, settings)
         recall = measure_recall(connection, part)
-    write_meta(
+    write_file_info(
         connection,
         {
             **(parameters if recall is not None else dict.fromkeys(parameters)),
@@ -220,7 +215,7 @@ def _index(
 def _state(
     connection: duckdb.DuckDBPyConnection, path: Path, provider: Provider, *, rebuild: bool
 ) -> _State:
-    meta = read_meta(connection, path, kind="full")
+    meta = read_file_info(connection, path, kind="full")
     if meta["embedding_text_version"] != str(TEXT_VERSION):
         raise DataError(
             f"{path}: was written by another fdnix, {meta['fdnix_version']}, whose texts to embed "
@@ -231,7 +226,7 @@ def _state(
         and meta.get("embedding_model") == provider.model
         and meta.get("embedding_dimensions") == str(provider.dimensions)
     )
-    row = connection.execute(schema_sql("embedding_state")).fetchone()
+    row = connection.execute(read_sql("database", "embedding_state")).fetchone()
     texts, stored, kept = row or (0, 0, 0)
     return _State(meta, same_model, texts, stored, kept if same_model else 0)
 
@@ -251,9 +246,9 @@ def texts_to_embed(path: Path, provider: Provider, settings: Settings) -> Iterat
 
 def pending_texts(connection: duckdb.DuckDBPyConnection, *, every: bool = False) -> Iterator[Text]:
     """The distinct texts of an open full database that have no vector, or `every` one, streamed."""
-    reader = connection.execute(schema_sql("pending_texts"), {"every": every}).to_arrow_reader(
-        _ROWS_PER_BATCH
-    )
+    reader = connection.execute(
+        read_sql("database", "pending_texts"), {"every": every}
+    ).to_arrow_reader(_ROWS_PER_BATCH)
     for batch in reader:
         hashes, *columns = (column.to_pylist() for column in batch.columns)
         for content_hash, *parts in zip(hashes, *columns, strict=True):
@@ -302,7 +297,7 @@ def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failu
         }
     )
     connection.register("arrow", arrow)
-    connection.execute(schema_sql("record_failures"))
+    connection.execute(read_sql("database", "record_failures"))
     connection.unregister("arrow")
     for failure in failures:
         log.warning("no vector for text %s: %s", failure.content_hash, failure.reason)

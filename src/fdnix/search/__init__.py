@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fdnix.search.engine import Filters, Hit, Parts, SearchIndex, SearchResults
+from fdnix.search.index import Filters, Hit, Parts, SearchIndex, SearchResults
 
 __all__ = ["Filters", "Hit", "Parts", "SearchIndex", "SearchResults"]

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from fdnix.database.connection import schema_sql
+from fdnix.database.connection import read_sql
 from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def create_search(
     Raises:
         SettingsError: `popularity` is not such a file.
     """
-    connection.execute(schema_sql("search_text"))
-    connection.execute(schema_sql("search_entries"))
-    connection.execute(schema_sql("search_index"))
+    connection.execute(read_sql("search", "text"))
+    connection.execute(read_sql("search", "entries"))
+    connection.execute(read_sql("search", "inverted_index"))
     _relate_terms(connection, embed_words)
     _register_popularity(connection, popularity)
-    connection.execute(schema_sql("search_prior"))
+    connection.execute(read_sql("search", "prior"))
     connection.unregister("popularity")
     create_macros(connection, dimensions)
 
@@ -87,17 +87,17 @@ def create_macros(connection: duckdb.DuckDBPyConnection, dimensions: int) -> Non
     Each has a twin that ends in `_unfiltered`: the same ranking for queries without any filter,
     which spares the planning and running of what would filter, a third of a search.
     """
-    connection.execute(schema_sql("search_query"))
-    macro = schema_sql("search_macro")
+    connection.execute(read_sql("search", "query"))
+    macro = read_sql("search", "macro")
     by_meaning = {
         "vector_parameter": ", query_vector",
-        "nearest": schema_sql("search_nearest").format(dimensions=dimensions),
+        "nearest": read_sql("search", "nearest").format(dimensions=dimensions),
         "near": "UNION ALL SELECT entry_id FROM near",
         "meaning": "coalesce(v.similarity, 0)",
         "join_nearest": _JOIN_NEAREST,
     }
     by_text = {**dict.fromkeys(by_meaning, ""), "meaning": "0::FLOAT"}
-    filtered = {"filters": schema_sql("search_filters"), **_FILTERED}
+    filtered = {"filters": read_sql("search", "filters"), **_FILTERED}
     unfiltered = dict.fromkeys(filtered, "")
     for name, sides in (("fdnix_search", by_meaning), ("fdnix_search_text", by_text)):
         connection.execute(macro.format(name=name, **sides, **filtered))
@@ -109,8 +109,8 @@ def _relate_terms(
     embed_words: Embed,
 ) -> None:
     """Write `search_similar`: for each term those that mean nearly the same, and how nearly."""
-    connection.execute(schema_sql("search_similar"))
-    rows = connection.execute(schema_sql("search_similar_words")).fetchall()
+    connection.execute(read_sql("search", "similar"))
+    rows = connection.execute(read_sql("search", "similar_words")).fetchall()
     if not rows:
         return
     terms = np.array([term for term, _ in rows], dtype=np.int32)

@@ -6,12 +6,11 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
 from fdnix.console import log
-from fdnix.database.connection import MAIN, connect
-from fdnix.database.meta import read_meta
+from fdnix.database.connection import MAIN, connect, read_sql
+from fdnix.database.file_info import read_file_info
 from fdnix.embedding.bedrock import BedrockEmbedder
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.embedding.titan import VectorError
@@ -156,7 +155,7 @@ class SearchIndex:
         """
         with ExitStack() as stack:
             connection = stack.enter_context(connect(path, read_only=True, extensions=()))
-            meta = read_meta(connection, path, kind="minified")
+            meta = read_file_info(connection, path, kind="minified")
             chosen, notice = _embedder(meta, embedder, aws_region)
             return cls(connection, chosen, notice, stack.pop_all())
 
@@ -224,7 +223,7 @@ class _Session:
         self._connection = connection
         self._prepared: set[str] = set()
         connection.execute(f"USE {MAIN}")
-        connection.execute(_sql("session"))
+        connection.execute(read_sql("search", "session"))
 
     def words(self, text: str) -> str:
         """What of `text` is to be matched: without its filters and quotation marks."""
@@ -252,7 +251,9 @@ class _Session:
         self._ask(question)
         if macro not in self._prepared:
             arguments = ", ".join(map(_argument, question))
-            self._connection.execute(_sql("prepare").format(macro=macro, arguments=arguments))
+            self._connection.execute(
+                read_sql("search", "prepare").format(macro=macro, arguments=arguments)
+            )
             self._prepared.add(macro)
         return self._connection.execute(f"EXECUTE {macro}").fetchall()
 
@@ -278,10 +279,6 @@ def _may_filter(text: str) -> bool:
 
 def _hit(row: Sequence[Any]) -> Hit:
     return Hit(*[*row[:-2], Parts(**row[-2])])
-
-
-def _sql(name: str) -> str:
-    return (resources.files("fdnix.search") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _embedder(

@@ -1,4 +1,4 @@
-"""The HNSW index over the vectors and the full-text index, made and verified.
+"""The HNSW index over the vectors, made and verified.
 
 DuckDB's persistence of HNSW indexes is experimental: an index is only ever created over a table
 that is complete, in a file that nobody else reads, and followed by a checkpoint
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fdnix.database.connection import identifier, literal, schema_sql
+from fdnix.database.connection import read_sql
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
 
 
 def _nearest(connection: duckdb.DuckDBPyConnection) -> str:
-    return schema_sql("nearest").format(dimensions=_dimensions(connection))
+    return read_sql("database", "nearest").format(dimensions=_dimensions(connection))
 
 
 def _dimensions(connection: duckdb.DuckDBPyConnection) -> int:
@@ -108,34 +108,3 @@ def _all_vectors(connection: duckdb.DuckDBPyConnection) -> NDArray[np.float32]:
     column = connection.execute(query).to_arrow_table().column(0)
     chunks = cast("list[pa.FixedSizeListArray[Any]]", column.chunks)
     return np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
-
-
-def create_fts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Index `packages_fts_source` for BM25, with the table macro FTS_INDEX_NAME over it."""
-    connection.execute(
-        "PRAGMA create_fts_index('packages_fts_source', 'package_id', '*', "
-        f"stemmer = {literal(settings.fts_stemmer)}, stopwords = {literal(settings.fts_stopwords)})"
-    )
-    name = identifier(settings.fts_index_name)
-    connection.execute(schema_sql("fts_macro").format(name=name))
-
-
-def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str) -> None:
-    """Search the full-text index for a word that the file holds.
-
-    Raises:
-        DataError: nothing is found.
-    """
-    word = connection.execute(
-        "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}') "
-        "AND pname NOT IN (SELECT sw FROM fts_main_packages_fts_source.stopwords) "
-        "ORDER BY package_id LIMIT 1"
-    ).fetchone()
-    if word is None:
-        return
-    found = connection.execute(
-        f"SELECT count(*) FROM {identifier(macro)}(?)",  # noqa: S608
-        [word[0]],
-    ).fetchone()
-    if found is None or found[0] == 0:
-        raise DataError(f"{path}: the full-text index does not find {word[0]!r}")

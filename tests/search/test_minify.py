@@ -8,12 +8,12 @@ import duckdb
 import pytest
 
 from fdnix import pipeline
-from fdnix.database import minified
 from fdnix.database.connection import connect, load_extension
-from fdnix.database.indexes import measure_recall, verify_hnsw_plan
-from fdnix.database.meta import read_meta
+from fdnix.database.file_info import read_file_info
+from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
 from fdnix.embedding.local import embed_words
 from fdnix.errors import DataError
+from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 
-def write_minified(full: Path, path: Path, settings: Settings) -> minified.MinifiedReport:
-    return minified.write_minified(full, path, settings, embed_words=embed_words)
+def write_minified(full: Path, path: Path, settings: Settings) -> minify.MinifiedReport:
+    return minify.write_minified(full, path, settings, embed_words=embed_words)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -60,7 +60,7 @@ def test_other_index_settings_build_another_index(indexed: Settings, tmp_path: P
     report = write_minified(indexed.output_path, path, indexed.replace(vss_hnsw_m=8))
     assert report.recall is not None
     with connect(path, read_only=True) as connection:
-        assert read_meta(connection, path)["hnsw_m"] == "8"
+        assert read_file_info(connection, path)["hnsw_m"] == "8"
         verify_hnsw_plan(connection, path)
 
 
@@ -111,7 +111,7 @@ def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(
     assert report.vectors == 60
     assert "the HNSW index is left out" in caplog.text
     with connect(path, read_only=True) as connection:
-        assert read_meta(connection, path)["hnsw_index"] == "none"
+        assert read_file_info(connection, path)["hnsw_index"] == "none"
         assert not connection.execute("FROM pragma_hnsw_index_info()").fetchall()
     again = write_minified(indexed.output_path, path, tight)
     assert again.unchanged

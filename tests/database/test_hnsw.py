@@ -1,4 +1,4 @@
-"""The indexes are made, used, and held to what they promise."""
+"""The HNSW index is made, used, and held to what it promises."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fdnix.database.connection import connect, schema_sql
-from fdnix.database.indexes import create_hnsw, measure_recall, verify_fts, verify_hnsw_plan
+from fdnix.database.connection import connect, read_sql
+from fdnix.database.hnsw import create_hnsw, measure_recall, verify_hnsw_plan
 from fdnix.errors import DataError
 from fdnix.settings import load_settings
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fdnix.settings import Settings
-
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: int, dimensions: int = 8) -> None:
     """Put as many random unit vectors into a new table `embeddings`."""
-    connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+    connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions))
     vectors = np.random.default_rng(1).normal(size=(rows, dimensions)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     arrow = pa.table(
@@ -79,19 +77,7 @@ def test_fewer_vectors_than_neighbours_are_all_found(rows: int, tmp_path: Path) 
 
 def test_texts_at_equal_distances_are_no_misses(tmp_path: Path) -> None:
     with connect(tmp_path / "db") as connection:
-        connection.execute(schema_sql("embeddings").format(dimensions=2))
+        connection.execute(read_sql("database", "embeddings").format(dimensions=2))
         connection.execute("INSERT INTO embeddings SELECT i::VARCHAR, [1, 0] FROM range(50) r(i)")
         create_hnsw(connection, load_settings({}))
         assert measure_recall(connection, tmp_path / "db") == 1.0
-
-
-def test_a_full_text_index_that_lost_its_terms_is_noticed(
-    indexed: Settings, tmp_path: Path
-) -> None:
-    path = tmp_path / "db"
-    path.write_bytes(indexed.output_minified_path.read_bytes())
-    with connect(path) as connection:
-        verify_fts(connection, path, macro="packages_fts_idx")
-        connection.execute("UPDATE packages SET pname = 'unheardof'")
-        with pytest.raises(DataError, match="does not find 'unheardof'"):
-            verify_fts(connection, path, macro="packages_fts_idx")

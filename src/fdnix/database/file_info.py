@@ -20,7 +20,7 @@ class ForeignDatabaseError(DataError):
     """A DuckDB database that fdnix did not write."""
 
 
-def read_meta(
+def read_file_info(
     connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
 ) -> dict[str, str]:
     """The keys and values of the `fdnix_meta` of the connection's default database.
@@ -61,11 +61,11 @@ def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: st
     Raises:
         DataError: another process has replaced the file since `build_id` was read from it.
     """
-    if read_meta(connection, path)["build_id"] != build_id:
+    if read_file_info(connection, path)["build_id"] != build_id:
         raise DataError(f"{path}: was replaced by another fdnix while it was read; run this again")
 
 
-def write_meta(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:
+def write_file_info(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:
     """Put `values` over what `fdnix_meta` holds; a None removes its key."""
     keep = {key: str(value) for key, value in values.items() if value is not None}
     connection.execute("DELETE FROM fdnix_meta WHERE key IN (SELECT unnest(?))", [list(values)])

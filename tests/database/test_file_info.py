@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix.database.connection import connect
-from fdnix.database.meta import (
+from fdnix.database.file_info import (
     SCHEMA_VERSION,
     ForeignDatabaseError,
-    read_meta,
+    read_file_info,
     verify_build,
-    write_meta,
+    write_file_info,
 )
 from fdnix.errors import DataError
 
@@ -29,16 +29,18 @@ PATH = Path("some.duckdb")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect(None, extensions=()) as connection:
         connection.execute("CREATE TABLE fdnix_meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
-        write_meta(connection, {"schema_version": SCHEMA_VERSION, "kind": "full", "build_id": "b1"})
+        write_file_info(
+            connection, {"schema_version": SCHEMA_VERSION, "kind": "full", "build_id": "b1"}
+        )
         yield connection
 
 
 def test_what_is_written_is_read_and_none_takes_a_key_away(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    write_meta(connection, {"rows": 3, "recall": 0.95, "gone": "x"})
-    write_meta(connection, {"rows": 4, "gone": None})
-    assert read_meta(connection, PATH) == {
+    write_file_info(connection, {"rows": 3, "recall": 0.95, "gone": "x"})
+    write_file_info(connection, {"rows": 4, "gone": None})
+    assert read_file_info(connection, PATH) == {
         "schema_version": str(SCHEMA_VERSION),
         "kind": "full",
         "build_id": "b1",
@@ -50,9 +52,9 @@ def test_what_is_written_is_read_and_none_takes_a_key_away(
 def test_another_schema_version_is_refused_and_both_versions_are_named(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    write_meta(connection, {"schema_version": 99, "fdnix_version": "7.0"})
+    write_file_info(connection, {"schema_version": 99, "fdnix_version": "7.0"})
     with pytest.raises(DataError) as caught:
-        read_meta(connection, PATH)
+        read_file_info(connection, PATH)
     assert str(caught.value).startswith(
         f"some.duckdb: has schema version 99, this fdnix reads version {SCHEMA_VERSION}"
     )
@@ -60,9 +62,9 @@ def test_another_schema_version_is_refused_and_both_versions_are_named(
 
 
 def test_a_database_of_the_other_kind_is_refused(connection: duckdb.DuckDBPyConnection) -> None:
-    assert read_meta(connection, PATH, kind="full")
+    assert read_file_info(connection, PATH, kind="full")
     with pytest.raises(DataError, match="is a full database; a minified one is needed here"):
-        read_meta(connection, PATH, kind="minified")
+        read_file_info(connection, PATH, kind="minified")
 
 
 @pytest.mark.parametrize("table", ["unrelated (i INTEGER)", "fdnix_meta (other INTEGER)"])
@@ -70,7 +72,7 @@ def test_a_database_of_another_program_is_told_apart(table: str) -> None:
     with connect(None, extensions=()) as connection:
         connection.execute(f"CREATE TABLE {table}")
         with pytest.raises(ForeignDatabaseError, match=r"some.duckdb: is not an fdnix database"):
-            read_meta(connection, PATH)
+            read_file_info(connection, PATH)
 
 
 def test_a_file_that_was_replaced_while_it_was_read_is_noticed(

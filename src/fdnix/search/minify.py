@@ -10,35 +10,33 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.console import log
-from fdnix.database.connection import (
-    attach,
-    building,
-    connect,
-    count,
-    schema_sql,
-    uncompressed,
+from fdnix.database.atomic import building
+from fdnix.database.connection import attach, connect, count, read_sql, uncompressed
+from fdnix.database.file_info import (
+    ForeignDatabaseError,
+    read_file_info,
+    verify_build,
+    write_file_info,
 )
 from fdnix.database.full import verify_counts
-from fdnix.database.indexes import (
+from fdnix.database.hnsw import (
     HNSW_INDEX,
-    create_fts,
     create_hnsw,
     hnsw_parameters,
     measure_recall,
-    verify_fts,
     verify_hnsw_plan,
 )
-from fdnix.database.meta import ForeignDatabaseError, read_meta, verify_build, write_meta
-from fdnix.database.search_tables import create_search
 from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
+from fdnix.search.build import create_search
+from fdnix.search.fts import create_fts, verify_fts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
 
-    from fdnix.database.search_tables import Embed
+    from fdnix.search.build import Embed
     from fdnix.settings import Settings
 
 
@@ -69,7 +67,7 @@ def write_minified(
     """
     directory = settings.duckdb_extension_directory
     with connect(full, read_only=True, extension_directory=directory) as connection:
-        source = read_meta(connection, full, kind="full")
+        source = read_file_info(connection, full, kind="full")
         vectors = count(connection, "SELECT count(*) FROM embeddings")
     made_with = {
         "fdnix_version": fdnix.__version__,
@@ -134,16 +132,16 @@ def _build(
         if taken_over:
             connection.execute("SET hnsw_enable_experimental_persistence = true")
             verify_build(connection, full, source["build_id"])
-            connection.execute(schema_sql("keep_embeddings"))
+            connection.execute(read_sql("search", "keep_embeddings"))
             connection.execute("CHECKPOINT")
         attach(connection, full, "source")
-        connection.execute(schema_sql("minified"))
+        connection.execute(read_sql("search", "minified"))
         verify_build(connection, full, source["build_id"])
         if not taken_over:
             dimensions = int(source["embedding_dimensions"])
-            connection.execute(schema_sql("embeddings").format(dimensions=dimensions))
+            connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions))
             with uncompressed(connection):
-                connection.execute(schema_sql("minified_embeddings"))
+                connection.execute(read_sql("search", "minified_embeddings"))
         connection.execute("DETACH source")
         with uncompressed(connection):
             create_search(
@@ -161,7 +159,7 @@ def _build(
             recall = measure_recall(connection, part)
         else:
             _refuse_if_too_large(connection, part, settings.minified_max_bytes)
-        write_meta(
+        write_file_info(
             connection,
             {
                 **made_with,
@@ -183,7 +181,7 @@ def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> Mini
         with connect(
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
-            if made_with.items() <= read_meta(connection, path, kind="minified").items():
+            if made_with.items() <= read_file_info(connection, path, kind="minified").items():
                 return _report(connection, path, unchanged=True)
     except ForeignDatabaseError:
         raise
@@ -200,7 +198,7 @@ def _digest(path: Path | None) -> str:
 def _report(
     connection: duckdb.DuckDBPyConnection, path: Path, *, unchanged: bool
 ) -> MinifiedReport:
-    meta = read_meta(connection, path, kind="minified")
+    meta = read_file_info(connection, path, kind="minified")
     recall = meta.get("hnsw_recall")
     return MinifiedReport(
         packages=int(meta["package_count"]),

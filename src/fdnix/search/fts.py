@@ -1,0 +1,46 @@
+"""The full-text index over the packages' texts, made and verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fdnix.database.connection import identifier, literal, read_sql
+from fdnix.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+    from fdnix.settings import Settings
+
+
+def create_fts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Index `packages_fts_source` for BM25, with the table macro FTS_INDEX_NAME over it."""
+    connection.execute(
+        "PRAGMA create_fts_index('packages_fts_source', 'package_id', '*', "
+        f"stemmer = {literal(settings.fts_stemmer)}, stopwords = {literal(settings.fts_stopwords)})"
+    )
+    name = identifier(settings.fts_index_name)
+    connection.execute(read_sql("search", "fts_macro").format(name=name))
+
+
+def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str) -> None:
+    """Search the full-text index for a word that the file holds.
+
+    Raises:
+        DataError: nothing is found.
+    """
+    word = connection.execute(
+        "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}') "
+        "AND pname NOT IN (SELECT sw FROM fts_main_packages_fts_source.stopwords) "
+        "ORDER BY package_id LIMIT 1"
+    ).fetchone()
+    if word is None:
+        return
+    found = connection.execute(
+        f"SELECT count(*) FROM {identifier(macro)}(?)",  # noqa: S608
+        [word[0]],
+    ).fetchone()
+    if found is None or found[0] == 0:
+        raise DataError(f"{path}: the full-text index does not find {word[0]!r}")

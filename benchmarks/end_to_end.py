@@ -39,7 +39,7 @@ TEXTS = """
 import json, sys
 from pathlib import Path
 from fdnix.database.connection import connect
-from fdnix.embedding.store import pending_texts
+from fdnix.embedding.phase import pending_texts
 with connect(Path(sys.argv[1]), read_only=True) as connection:
     Path(sys.argv[2]).write_text(json.dumps([text.text for text in pending_texts(connection)]))
 """
@@ -60,13 +60,13 @@ EMBED_OURS = """
 import json, sys, time
 from itertools import islice
 from pathlib import Path
-from fdnix.embedding import local, store
+from fdnix.embedding import backend, local
 texts = json.loads(Path(sys.argv[1]).read_text())
 embedder = local.LocalEmbedder()
 embedder.embed(texts[:100])
 started = time.perf_counter()
-rows = (store.Text(str(i), text) for i, text in enumerate(texts))
-vectors = sum(len(chunk.vectors) for chunk in store.at_once(embedder).vectors(rows, len(texts)))
+rows = (backend.Text(str(i), text) for i, text in enumerate(texts))
+vectors = sum(len(chunk.vectors) for chunk in backend.at_once(embedder).vectors(rows, len(texts)))
 print(json.dumps({"seconds": time.perf_counter() - started, "vectors": vectors}))
 """
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.aws import artifacts
-from fdnix.aws.batch_estimate import Estimate, estimate
-from fdnix.aws.bedrock_batch import bedrock_provider
 from fdnix.aws.layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
 from fdnix.database.atomic import building, copied, make_directory
@@ -20,7 +18,10 @@ from fdnix.database.connection import connect
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
 from fdnix.database.full import write_full
 from fdnix.embedding import local
-from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database, texts_to_embed
+from fdnix.embedding.backend import Provider, at_once
+from fdnix.embedding.bedrock.batch import bedrock_provider
+from fdnix.embedding.bedrock.estimate import Estimate, estimate
+from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.aws.artifacts import Snapshot
-    from fdnix.aws.batch_estimate import Estimate
+    from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import Hit, SearchResults
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from dotenv import dotenv_values
 
 from fdnix.aws import artifacts, layer, permissions
-from fdnix.aws.batch_files import ROOT
-from fdnix.aws.bedrock_batch import BatchRun
-from fdnix.embedding.store import Text
+from fdnix.embedding.backend import Text
+from fdnix.embedding.bedrock.batch import BatchRun
+from fdnix.embedding.bedrock.files import ROOT
 from fdnix.errors import AwsError, UnfinishedError
 from support.aws import ACCOUNT, REGION
 from support.batch_texts import texts

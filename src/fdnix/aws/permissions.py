@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fdnix.aws import keys
-from fdnix.aws.batch_files import ROOT
+from fdnix.embedding.bedrock.files import ROOT
 from fdnix.settings import load_settings
 
 if TYPE_CHECKING:

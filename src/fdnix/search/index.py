@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 from fdnix.console import log
 from fdnix.database.connection import MAIN, connect, read_sql
 from fdnix.database.file_info import read_file_info
-from fdnix.embedding.bedrock import BedrockEmbedder
+from fdnix.embedding.bedrock.on_demand import BedrockEmbedder
+from fdnix.embedding.bedrock.titan import VectorError
 from fdnix.embedding.local import LocalEmbedder
-from fdnix.embedding.titan import VectorError
 from fdnix.errors import FdnixError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fdnix.embedding.embedder import Embedder
+    from fdnix.embedding.backend import Embedder
 
 MAX_LIMIT = 1000
 """The most hits one search returns; `offset` reaches the others."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from fdnix.aws.bedrock_batch import BatchRun
-from fdnix.embedding.store import Text, Vectors
+from fdnix.embedding.backend import Text, Vectors
+from fdnix.embedding.bedrock.batch import BatchRun
 from fdnix.errors import AwsError, FdnixError, SettingsError, UnfinishedError
 from support.batch_texts import Pending, keys, texts
 from support.bedrock_server import (

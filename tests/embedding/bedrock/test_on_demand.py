@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from fdnix.embedding.bedrock import BedrockEmbedder
+from fdnix.embedding.bedrock.on_demand import BedrockEmbedder
 from fdnix.errors import AwsError, SettingsError
 from support.aws import REGION
 from support.bedrock_server import MODEL, embed
 
 if TYPE_CHECKING:
-    from fdnix.embedding.embedder import Embedder
+    from fdnix.embedding.backend import Embedder
     from support.bedrock_server import BedrockServer
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdnix.aws.batch_output import Reading, read_output
+from fdnix.embedding.bedrock.output import Reading, read_output
 
 ONES = [1.0, 1.0, 1.0, 1.0]
 

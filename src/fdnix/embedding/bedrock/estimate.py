@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.embedding import titan
+from fdnix.embedding.bedrock import titan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

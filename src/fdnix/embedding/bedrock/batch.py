@@ -1,16 +1,11 @@
 """Vectors from Bedrock batch inference, none of which is paid for twice.
 
-What was asked for is written to S3 before it is asked for, and stays there until the caller says
-that the vectors are stored. So a run that ends anywhere, by `kill -9` or by its time limit, is
-taken up by the next one: jobs under way are waited for, finished ones are collected, and a job that
-may or may not have been submitted is submitted with the same token, for which Bedrock gives the job
-that is already there.
+What was asked for stays in S3 until the caller says that the vectors are stored; `ledger` keeps the
+jobs, so that a run goes on with those of an earlier one.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import logging
 import random
 import tempfile
@@ -21,27 +16,25 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from fdnix.aws import batch_service
-from fdnix.aws.batch_estimate import MINIMUM_RECORDS, of_counts
-from fdnix.aws.batch_files import BatchFiles, JobState
-from fdnix.aws.batch_output import CHUNK, Reading, read_output
-from fdnix.aws.batch_service import (
-    JobConflictError,
-    JobRefusedError,
-    JobRequest,
+from fdnix.aws.session import aws_client
+from fdnix.embedding.backend import Failure, Provider, Vectors
+from fdnix.embedding.bedrock import jobs, titan
+from fdnix.embedding.bedrock.estimate import MINIMUM_RECORDS, of_counts
+from fdnix.embedding.bedrock.files import BatchFiles, Record, record_texts
+from fdnix.embedding.bedrock.jobs import (
     JobStatus,
     QuotaExceededError,
 )
-from fdnix.aws.session import aws_client
-from fdnix.embedding import titan
-from fdnix.embedding.bedrock import invoke_each, read_answer
-from fdnix.embedding.store import Failure, Provider, Vectors
+from fdnix.embedding.bedrock.ledger import Ledger
+from fdnix.embedding.bedrock.on_demand import invoke_each, read_answer
+from fdnix.embedding.bedrock.output import CHUNK, Reading, read_output
 from fdnix.errors import AwsError, SettingsError, UnfinishedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator
 
-    from fdnix.embedding.store import Text
+    from fdnix.embedding.backend import Text
+    from fdnix.embedding.bedrock.ledger import Job
     from fdnix.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,34 +43,15 @@ MAX_RETRIED = 1_000
 """So many records that failed in a batch are asked for again on demand, at twice the price; more
 are left for the next run's batch."""
 
-_MAX_ATTEMPTS = 100
 _JITTER = 0.1
 _UNFINISHED = "Bedrock did not finish; what it did is stored, and the rest is for the next run:"
-
-
-class _Record(msgspec.Struct, frozen=True, rename="camel"):
-    record_id: str
-    model_input: dict[str, object]
-
-
-@dataclass
-class _Job:
-    """One job of this run, adopted from an earlier run or newly planned."""
-
-    state: JobState
-    records: frozenset[str]
-    spool: IO[bytes] | None = None
-    """The input, until it is uploaded."""
-    adopted: bool = False
-    seen: str = ""
-    """What was logged of it last."""
 
 
 @dataclass
 class _Plan:
     """What one pass over the pending texts comes to."""
 
-    jobs: list[_Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     on_demand: list[tuple[str, str]] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     """Pending hashes that an earlier run had answered on demand."""
@@ -122,7 +96,6 @@ class BatchRun:
         self._settings = settings
         self._model = settings.bedrock_model_id
         self._dimensions = settings.bedrock_output_dimensions
-        self._role = settings.bedrock_role_arn
         self._bedrock = aws_client("bedrock", settings.aws_region)
         self._runtime = aws_client("bedrock-runtime", settings.aws_region)
         self._files = BatchFiles(
@@ -132,7 +105,14 @@ class BatchRun:
             model=self._model,
             dimensions=self._dimensions,
         )
-        self._collected: list[_Job] = []
+        self._ledger = Ledger(
+            self._bedrock,
+            self._files,
+            model=self._model,
+            dimensions=self._dimensions,
+            role_arn=settings.bedrock_role_arn,
+        )
+        self._collected: list[Job] = []
         self._answered: list[str] = []
         self._ended_badly: list[str] = []
 
@@ -150,7 +130,7 @@ class BatchRun:
             UnfinishedError: when jobs are still under way after BEDROCK_MAX_WAIT_TIME.
             AwsError: when AWS refuses a call.
         """
-        adopted = self._adopt()
+        adopted = self._ledger.adopt()
         answers = {
             name: answer
             for name, answer in self._files.answers()
@@ -186,56 +166,10 @@ class BatchRun:
         if self._ended_badly:
             raise AwsError("\n  ".join([_UNFINISHED, *self._ended_badly]))
 
-    def _adopt(self) -> list[_Job]:
-        """The jobs of earlier runs whose output is still to be had."""
-        left = self._files.jobs()
-        listed = {
-            name: status
-            for uri, status in batch_service.jobs_by_input(self._bedrock).items()
-            if (name := self._files.job_of(uri))
-        }
-        adopted = []
-        for name, written in left.items():
-            status = listed.get(name)
-            state = written
-            if state is None and status is not None:
-                state = JobState(name, "submitted", 0, status.submitted_at, arn=status.arn)
-            if state is None or state.phase == "collected":
-                continue
-            job = self._adoptable(state, status)
-            if job:
-                log.info("taking up job %s of %s", name, job.state.planned_at)
-                adopted.append(job)
-            else:
-                self._files.remove(name)
-        return adopted
-
-    def _adoptable(self, state: JobState, listed: JobStatus | None) -> _Job | None:
-        if state.phase == "planned":
-            return None
-        if state.arn is None and listed and listed.submitted_at >= state.planned_at:
-            state = msgspec.structs.replace(state, arn=listed.arn, phase="submitted")
-            self._files.write_state(state)
-        if state.arn is not None:
-            status = batch_service.status(self._bedrock, state.arn)
-            if not self._is_to_be_had(state.job, status or _forgotten(state.arn, state.planned_at)):
-                return None
-        records = frozenset(
-            msgspec.json.decode(line, type=_Record).record_id
-            for line in self._files.input_lines(state.job)
-        )
-        if not records:
-            log.warning("the input of job %s is gone; its records are sent again", state.job)
-            return None
-        return _Job(state, records, adopted=True)
-
-    def _is_to_be_had(self, job: str, status: JobStatus) -> bool:
-        return not status.ended or self._files.has_output(job, status.arn)
-
     def _plan(
         self,
         pending: Iterable[Text],
-        adopted: list[_Job],
+        adopted: list[Job],
         answered: Collection[str],
     ) -> _Plan:
         """Cut what is neither adopted nor answered into jobs; its texts go to temporary files."""
@@ -253,28 +187,19 @@ class BatchRun:
                 continue
             plan.texts += 1
             plan.tokens += titan.tokens(text)
-            record = {
-                "recordId": content_hash,
-                "modelInput": titan.request(text, self._dimensions),
-            }
+            record = Record(content_hash, titan.request(text, self._dimensions))
             spool.write(msgspec.json.encode(record) + b"\n")
             chunk.append(content_hash)
             if len(chunk) == self._settings.bedrock_batch_size:
-                plan.jobs.append(self._new_job(chunk, spool))
+                plan.jobs.append(self._ledger.plan(chunk, spool))
                 chunk, spool = [], tempfile.TemporaryFile()  # noqa: SIM115
         if len(chunk) >= MINIMUM_RECORDS:
-            plan.jobs.append(self._new_job(chunk, spool))
+            plan.jobs.append(self._ledger.plan(chunk, spool))
         else:
             spool.seek(0)
-            plan.on_demand = _texts(spool)
+            plan.on_demand = record_texts(spool)
             spool.close()
         return plan
-
-    def _new_job(self, hashes: list[str], spool: IO[bytes]) -> _Job:
-        identity = "\n".join([self._model, str(self._dimensions), *sorted(hashes)])
-        job = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
-        now = dt.datetime.now(dt.UTC)
-        return _Job(JobState(job, "planned", len(hashes), now), frozenset(hashes), spool)
 
     def _admit(self, plan: _Plan) -> None:
         """Refuse what is too much, check the model, and say what it comes to."""
@@ -286,7 +211,7 @@ class BatchRun:
                 f"{plan.texts:,} texts would be sent to Bedrock, more than BEDROCK_MAX_RECORDS "
                 f"({allowed:,}) allows; raise it if that is meant"
             )
-        batch_service.check_model(self._bedrock, self._model, self._settings.aws_region)
+        jobs.check_model(self._bedrock, self._model, self._settings.aws_region)
         size = self._settings.bedrock_batch_size
         cost = of_counts(plan.texts, plan.tokens, model=self._model, batch_size=size)
         log.info("sending to %s: %s", self._model, cost)
@@ -299,7 +224,7 @@ class BatchRun:
             yield Vectors(chosen, np.stack(rows))
 
     def _run_jobs(
-        self, plan: _Plan, adopted: list[_Job]
+        self, plan: _Plan, adopted: list[Job]
     ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """Submit, wait and collect; returns what is to be asked for again on demand."""
         deadline = time.monotonic() + self._settings.bedrock_max_wait_time
@@ -308,7 +233,7 @@ class BatchRun:
         while open_jobs:
             self._submit_what_fits(open_jobs)
             for job in list(open_jobs):
-                status = self._status(job)
+                status = self._ledger.status(job)
                 if status is not None and status.ended:
                     open_jobs.remove(job)
                     room = MAX_RETRIED - len(retried)
@@ -317,100 +242,33 @@ class BatchRun:
                 self._wait(deadline, open_jobs)
         return retried
 
-    def _matters(self, job: _Job, plan: _Plan) -> bool:
+    def _matters(self, job: Job, plan: _Plan) -> bool:
         """Whether an adopted job holds a pending vector; `confirm` ends it if not, once it ended.
 
         That is so for a run that was cut off after its vectors were stored.
         """
         if not job.records.isdisjoint(plan.wanted):
             return True
-        status = self._status(job)
+        status = self._ledger.status(job)
         if status is None or status.ended:
             self._collected.append(job)
         return False
 
-    def _submit_what_fits(self, jobs: list[_Job]) -> None:
+    def _submit_what_fits(self, jobs: list[Job]) -> None:
         under_way = sum(job.state.arn is not None for job in jobs)
         for job in jobs:
             if under_way >= self._settings.bedrock_max_concurrent_jobs:
                 return
             if job.state.arn is None:
                 try:
-                    self._submit(job)
+                    self._ledger.submit(job)
                 except QuotaExceededError as error:
                     log.info("job %s waits for the account's quota: %s", job.state.job, error)
                     return
                 under_way += 1
 
-    def _submit(self, job: _Job) -> None:
-        """Have the job under way, whether or not an earlier run already submitted it."""
-        if job.spool:
-            self._files.write_state(job.state)
-            job.spool.seek(0)
-            self._files.upload_input(job.state.job, job.spool)
-            job.spool.close()
-            job.spool = None
-        for attempt in range(job.state.attempt, _MAX_ATTEMPTS):
-            job.state = msgspec.structs.replace(job.state, phase="submitting", attempt=attempt)
-            self._files.write_state(job.state)
-            arn = self._create(job)
-            if arn:
-                job.state = msgspec.structs.replace(job.state, phase="submitted", arn=arn)
-                self._files.write_state(job.state)
-                return
-        raise AwsError(
-            f"Bedrock knows {_MAX_ATTEMPTS} earlier jobs of the records of {job.state.job}, none "
-            "with an output; set this machine's clock, and run again"
-        )
-
-    def _create(self, job: _Job) -> str | None:
-        """The ARN; None when name and token belong to a job that ended before this one was planned.
-
-        Bedrock remembers jobs longer than their files are kept: the same records may have been
-        sent before, in a job that failed, or for a database that is now built anew.
-        """
-        request = JobRequest(
-            job.state.job,
-            job.state.attempt,
-            self._model,
-            self._role,
-            self._files.input_uri(job.state.job),
-            self._files.output_uri(job.state.job),
-        )
-        try:
-            arn = batch_service.submit(self._bedrock, request)
-        except JobConflictError as error:
-            if job.adopted:
-                raise AwsError(
-                    f"job {request.name} may already be under way with other settings ({error}); "
-                    "run with the BEDROCK_ROLE_ARN and BEDROCK_OUTPUT_BUCKET of before, or allow "
-                    "bedrock:ListModelInvocationJobs"
-                ) from error
-            return None
-        except (JobRefusedError, QuotaExceededError):
-            if not job.adopted:
-                self._files.write_state(msgspec.structs.replace(job.state, phase="planned"))
-            raise
-        status = batch_service.status(self._bedrock, arn)
-        stale = status and status.ended and status.submitted_at < job.state.planned_at
-        if stale and not self._files.has_output(job.state.job, arn):
-            return None
-        log.info("job %s is under way: %s", request.name, arn)
-        return arn
-
-    def _status(self, job: _Job) -> JobStatus | None:
-        if job.state.arn is None:
-            return None
-        status = batch_service.status(self._bedrock, job.state.arn)
-        if status is None:
-            status = _forgotten(job.state.arn, job.state.planned_at)
-        if str(status) != job.seen:
-            job.seen = str(status)
-            log.info("job %s of %s records: %s", job.state.job, f"{len(job.records):,}", status)
-        return status
-
     def _collect(
-        self, job: _Job, status: JobStatus, plan: _Plan, room: int
+        self, job: Job, status: JobStatus, plan: _Plan, room: int
     ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """The job's vectors; returns the failed records with their texts if at most `room`."""
         wanted = job.records & plan.wanted if job.adopted else job.records
@@ -431,14 +289,14 @@ class BatchRun:
             missing = f"job {status.status}: {status.message or 'no message'}"
             self._ended_badly.append(
                 f"{status.arn} {status.status}: {status.message or 'no message'}; "
-                f"{batch_service.remedy(status.message)}"
+                f"{jobs.remedy(status.message)}"
             )
         failures = {
             record: why for record, why in reading.failures(missing).items() if record in wanted
         }
         if failures and ended_well and len(failures) <= room:
             lines = self._files.input_lines(job.state.job)
-            return [(name, text) for name, text in _texts(lines) if name in failures]
+            return [(name, text) for name, text in record_texts(lines) if name in failures]
         yield from (Failure(record, why) for record, why in failures.items())
         return []
 
@@ -460,7 +318,7 @@ class BatchRun:
         for start in range(0, len(hashes), CHUNK):
             yield Vectors(hashes[start : start + CHUNK], np.stack(rows[start : start + CHUNK]))
 
-    def _wait(self, deadline: float, jobs: list[_Job]) -> None:
+    def _wait(self, deadline: float, jobs: list[Job]) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             raise UnfinishedError(
@@ -471,16 +329,6 @@ class BatchRun:
         interval = self._settings.bedrock_poll_interval
         jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         time.sleep(min(interval * jitter, left))
-
-
-def _forgotten(arn: str, planned_at: dt.datetime) -> JobStatus:
-    """What is taken for the status of a job that Bedrock does not know any more."""
-    return JobStatus(arn, "Completed", "", planned_at)
-
-
-def _texts(lines: Iterable[bytes]) -> list[tuple[str, str]]:
-    records = (msgspec.json.decode(line, type=_Record) for line in lines)
-    return [(record.record_id, str(record.model_input["inputText"])) for record in records]
 
 
 def _only(part: Vectors, wanted: frozenset[str]) -> Vectors:

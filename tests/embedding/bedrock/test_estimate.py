@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fdnix.aws.batch_estimate import estimate
+from fdnix.embedding.bedrock.estimate import estimate
 
 MODEL = "amazon.titan-embed-text-v2:0"
 

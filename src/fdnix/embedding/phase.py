@@ -4,101 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 
-from fdnix.console import log, progress
+from fdnix.console import log
 from fdnix.database.atomic import building, copied
 from fdnix.database.connection import attach, connect, cursor, read_sql, uncompressed
 from fdnix.database.file_info import read_file_info, verify_build, write_file_info
 from fdnix.database.full import verify_counts
 from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
+from fdnix.embedding.backend import Failure, Provider, Text, Vectors
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
-    from numpy.typing import NDArray
 
-    from fdnix.embedding.embedder import Embedder
     from fdnix.settings import Settings
 
 _ROWS_PER_BATCH = 4096
-
-
-@dataclass(frozen=True)
-class Text:
-    """A distinct embedding text and its content hash."""
-
-    content_hash: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Vectors of unit length, shape (n, dimensions), and the n content hashes they belong to."""
-
-    content_hashes: list[str]
-    vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A text that could not be embedded this time."""
-
-    content_hash: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Provider:
-    """Where vectors come from: one model, and how to put many texts to it.
-
-    Attributes:
-        name: `local` or `bedrock`.
-        model: the model's name; vectors of different models are never mixed.
-        dimensions: the length of every vector.
-        vectors: given the texts and how many they are, gives a vector or a failure for each, in
-            chunks and in any order.
-        confirm: called once, when all that `vectors` gave is safely on disk.
-    """
-
-    name: str
-    model: str
-    dimensions: int
-    vectors: Callable[[Iterator[Text], int], Iterable[Vectors | Failure]]
-    confirm: Callable[[], None] = lambda: None
-
-
-def at_once(embedder: Embedder) -> Provider:
-    """A provider that embeds in this process, batch by batch."""
-    return Provider(
-        embedder.provider,
-        embedder.model,
-        embedder.dimensions,
-        lambda texts, total: _embed_batches(embedder, texts, total),
-    )
-
-
-def _embed_batches(
-    embedder: Embedder, texts: Iterator[Text], total: int
-) -> Iterator[Vectors | Failure]:
-    with progress("texts embedded", total) as advance:
-        while batch := list(islice(texts, _ROWS_PER_BATCH)):
-            vectors = embedder.embed([text.text for text in batch])
-            good = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
-            hashes = np.array([text.content_hash for text in batch])
-            yield Vectors(hashes[good].tolist(), vectors[good])
-            for content_hash in hashes[~good].tolist():
-                yield Failure(content_hash, "the model knows no token of the text")
-            advance(len(batch))
 
 
 @dataclass(frozen=True)

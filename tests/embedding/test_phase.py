@@ -11,16 +11,9 @@ from fdnix import pipeline
 from fdnix.database.connection import connect
 from fdnix.database.file_info import read_file_info, write_file_info
 from fdnix.database.hnsw import verify_hnsw_plan
+from fdnix.embedding.backend import Failure, Provider, Text, Vectors, at_once
 from fdnix.embedding.local import LocalEmbedder
-from fdnix.embedding.store import (
-    Failure,
-    Provider,
-    Text,
-    Vectors,
-    at_once,
-    embed_database,
-    pending_texts,
-)
+from fdnix.embedding.phase import embed_database, pending_texts
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 

@@ -54,6 +54,19 @@ class JobState(msgspec.Struct, frozen=True):
     arn: str | None = None
 
 
+class Record(msgspec.Struct, frozen=True, rename="camel"):
+    """One line of a job's input."""
+
+    record_id: str
+    model_input: dict[str, object]
+
+
+def record_texts(lines: Iterable[bytes]) -> list[tuple[str, str]]:
+    """The id and the text of every record of a job's input."""
+    records = (msgspec.json.decode(line, type=Record) for line in lines)
+    return [(record.record_id, str(record.model_input["inputText"])) for record in records]
+
+
 class BatchFiles:
     """The objects of one model and dimension."""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdnix.embedding import titan
+from fdnix.embedding.bedrock import titan
 
 WORDS = st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=30)
 

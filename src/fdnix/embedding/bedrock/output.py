@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from fdnix.embedding import titan
-from fdnix.embedding.store import Vectors
+from fdnix.embedding.backend import Vectors
+from fdnix.embedding.bedrock import titan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.embedding.bedrock import WORKERS
+from fdnix.embedding.bedrock.on_demand import WORKERS
 from support.batch_client import start, stored
 from support.batch_texts import Pending, keys, texts
 

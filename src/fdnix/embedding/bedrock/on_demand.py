@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from fdnix.aws.session import aws_client, error_code, explained
-from fdnix.embedding import titan
+from fdnix.embedding.bedrock import titan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -279,9 +279,9 @@ def snapshots_command(*, as_json: bool) -> None:
     Example: DUCKDB_MINIFIED_KEY='nightly/{date}/fdnix.duckdb' fdnix snapshots
     """
     from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
-    from fdnix.aws import artifacts  # noqa: PLC0415
+    from fdnix.artifacts import s3  # noqa: PLC0415
 
-    listed = artifacts.snapshots(load_settings(os.environ))
+    listed = s3.snapshots(load_settings(os.environ))
     show.as_json(listed) if as_json else show.snapshot_table(listed)
 
 
@@ -295,11 +295,11 @@ def rollback_command(*, snapshot: str, as_json: bool) -> None:
     Example: fdnix rollback 2026-11-22
     """
     from fdnix import show  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
-    from fdnix.aws import artifacts  # noqa: PLC0415
+    from fdnix.artifacts import s3  # noqa: PLC0415
 
     settings = load_settings(os.environ)
-    with artifacts.run_lock(settings) as still_held:
-        restored = artifacts.roll_back(settings, snapshot, still_held=still_held)
+    with s3.run_lock(settings) as still_held:
+        restored = s3.roll_back(settings, snapshot, still_held=still_held)
     show.as_json(restored) if as_json else show.snapshot_table([restored])
 
 

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import fdnix
-from fdnix.aws import artifacts
-from fdnix.aws.layer import Publication, database_room, publish_layer
+from fdnix.artifacts import s3
+from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.console import log, progress
 from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect
@@ -66,7 +66,7 @@ class RunReport:
     metadata: MetadataReport | None = None
     embedding: EmbedReport | None = None
     minified: MinifiedReport | None = None
-    artifacts: dict[artifacts.Kind, str] = field(default_factory=dict)
+    artifacts: dict[s3.Kind, str] = field(default_factory=dict)
     layer: Publication | None = None
     bytes: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -87,13 +87,11 @@ def run(settings: Settings) -> RunReport:
     began = datetime.now(UTC)
     seconds: dict[str, float] = {}
     reports: dict[str, object] = {}
-    uploaded: dict[artifacts.Kind, str] = {}
-    with artifacts.run_lock(settings) as still_held:
+    uploaded: dict[s3.Kind, str] = {}
+    with s3.run_lock(settings) as still_held:
 
-        def store(kind: artifacts.Kind, path: Path) -> None:
-            at = artifacts.upload_artifact(
-                settings, kind, path, moment=began, still_held=still_held
-            )
+        def store(kind: s3.Kind, path: Path) -> None:
+            at = s3.upload_artifact(settings, kind, path, moment=began, still_held=still_held)
             if at is not None:
                 uploaded[kind] = str(at)
 
@@ -139,7 +137,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
     """
     path = settings.output_path
     if not path.is_file():
-        artifacts.download_previous(settings, path)
+        s3.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     make_directory(path.parent)
     with (
@@ -249,7 +247,7 @@ def run_minified(settings: Settings) -> MinifiedReport:
     """
     _fetch_full(settings)
     if not settings.output_minified_path.is_file():
-        artifacts.download_derived(settings, settings.embedding_path, settings.output_minified_path)
+        s3.download_derived(settings, settings.embedding_path, settings.output_minified_path)
     return write_minified(
         settings.embedding_path,
         settings.output_minified_path,
@@ -261,7 +259,7 @@ def run_minified(settings: Settings) -> MinifiedReport:
 def _fetch_full(settings: Settings) -> None:
     """Have the full database from S3 if it is not here and the settings say where it lies."""
     if settings.duckdb_data_key and not settings.embedding_path.is_file():
-        artifacts.download_full(settings, settings.embedding_path)
+        s3.download_full(settings, settings.embedding_path)
 
 
 def _provider(settings: Settings) -> Provider:

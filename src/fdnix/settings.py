@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from fdnix.aws.requirements import contradictions
 from fdnix.errors import SettingsError
+from fdnix.settings_checks import contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from fdnix.database.sizes import TableSize, table_sizes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fdnix.aws.artifacts import Snapshot
+    from fdnix.artifacts.s3 import Snapshot
     from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import Hit, SearchResults

@@ -16,9 +16,9 @@ import boto3
 import httpx
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from iam_policies import policies
 from moto.server import ThreadedMotoServer
 
-from fdnix.aws.permissions import policies
 from fdnix.errors import FdnixError, UnfinishedError
 from fdnix.settings import Settings, load_settings
 from support.image import ROOT

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.aws.session import aws_client
+from fdnix import aws
+from fdnix.aws import aws_client
 from fdnix.settings import Settings, load_settings
 from support import bedrock_server
 from support.bedrock_server import BedrockServer
+from support.faulty_proxy import FaultyProxy, faulty_proxy
 from support.moto_server import MotoServer
 
 if TYPE_CHECKING:
@@ -63,6 +65,29 @@ def bucket(s3: S3Client) -> str:
     name = f"fdnix-test-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def proxy(aws_endpoint: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    """A faulty proxy that our own clients go through; the fixtures' clients do not."""
+    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(aws, "READ_TIMEOUT", 1)
+    with faulty_proxy(aws_endpoint) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.url)
+        yield running
+
+
+@pytest.fixture
+def upload_settings(bucket: str) -> Settings:
+    """Settings that put both databases into `bucket`."""
+    return load_settings(
+        {},
+        aws_region=REGION,
+        artifacts_bucket=bucket,
+        duckdb_data_key="db/fdnix-data.duckdb",
+        duckdb_minified_key="db/fdnix.duckdb",
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path  # noqa: TC003 - a forked process unpickles it
 from typing import TYPE_CHECKING
 
-from fdnix.aws.session import aws_client
+from fdnix.aws import aws_client
 from fdnix.embedding.backend import Text, Vectors
 from fdnix.embedding.bedrock.batch import BatchRun
 from fdnix.settings import Settings

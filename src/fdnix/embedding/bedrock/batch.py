@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from fdnix.aws.session import aws_client
+from fdnix.aws import aws_client
 from fdnix.embedding.backend import Failure, Provider, Vectors
 from fdnix.embedding.bedrock import jobs, titan
 from fdnix.embedding.bedrock.estimate import MINIMUM_RECORDS, of_counts

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
 
-from fdnix.aws.session import error_code, explained
+from fdnix.aws import error_code, explained
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:

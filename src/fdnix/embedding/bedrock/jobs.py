@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.aws.session import error_code, explained
+from fdnix.aws import error_code, explained
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:

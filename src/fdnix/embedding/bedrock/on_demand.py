@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from fdnix.aws.session import aws_client, error_code, explained
+from fdnix.aws import aws_client, error_code, explained
 from fdnix.embedding.bedrock import titan
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.aws import layer
-from fdnix.aws.session import aws_client
+from fdnix.artifacts import lambda_layer
+from fdnix.aws import aws_client
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
 from support.aws import ACCOUNT, REGION
@@ -51,8 +51,8 @@ def held() -> None:
     """The lock is held."""
 
 
-def publish(settings: Settings, database: Path) -> layer.Publication:
-    return layer.publish_layer(settings, database, still_held=held)
+def publish(settings: Settings, database: Path) -> lambda_layer.Publication:
+    return lambda_layer.publish_layer(settings, database, still_held=held)
 
 
 def versions(client: LambdaClient, settings: Settings) -> list[int]:
@@ -78,10 +78,10 @@ def test_the_layer_puts_the_database_where_a_function_finds_it(
 
 def test_the_same_database_makes_the_same_bytes(database: Path, tmp_path: Path) -> None:
     members = {"fdnix/fdnix.duckdb": database, "fdnix/extensions/x": database}
-    layer.write_zip(tmp_path / "1.zip", members)
+    lambda_layer.write_zip(tmp_path / "1.zip", members)
     os.utime(database, (0, 1_700_000_000))
     database.chmod(0o600)
-    layer.write_zip(tmp_path / "2.zip", dict(reversed(members.items())))
+    lambda_layer.write_zip(tmp_path / "2.zip", dict(reversed(members.items())))
 
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "1.zip") as archive:
@@ -96,7 +96,7 @@ def test_the_same_bytes_are_published_once(
     first = publish(publishing, database)
     again = publish(publishing, database)
 
-    assert again == layer.Publication(first.arn, published=False, removed=())
+    assert again == lambda_layer.Publication(first.arn, published=False, removed=())
     assert versions(client, publishing) == [1]
 
 
@@ -136,9 +136,9 @@ def test_a_layer_too_large_for_lambda_is_refused_before_anything_is_sent(
     small = tmp_path / "fts.duckdb_extension"
     small.write_bytes(b"x" * 11)
 
-    layer.refuse_too_large({"fdnix/fdnix.duckdb": large})
+    lambda_layer.refuse_too_large({"fdnix/fdnix.duckdb": large})
     with pytest.raises(DataError) as caught:
-        layer.refuse_too_large({"fdnix/fdnix.duckdb": large, "fdnix/extensions/fts": small})
+        lambda_layer.refuse_too_large({"fdnix/fdnix.duckdb": large, "fdnix/extensions/fts": small})
     assert "unzip to 262,144,001 bytes, Lambda takes 262,144,000" in str(caught.value)
     assert f"MINIFIED_MAX_BYTES={LAMBDA_UNZIPPED_LIMIT - 11}" in str(caught.value)
 
@@ -153,8 +153,8 @@ def test_a_full_database_is_not_published(publishing: Settings, tmp_path: Path) 
 def test_a_function_loads_the_extensions_from_the_layer_and_downloads_nothing(
     publishing: Settings, database: Path, tmp_path: Path
 ) -> None:
-    extensions = layer.layer_extensions(publishing.replace(layer_include_extensions=True))
-    layer.write_zip(tmp_path / "layer.zip", {"fdnix/fdnix.duckdb": database, **extensions})
+    extensions = lambda_layer.layer_extensions(publishing.replace(layer_include_extensions=True))
+    lambda_layer.write_zip(tmp_path / "layer.zip", {"fdnix/fdnix.duckdb": database, **extensions})
     opt = tmp_path / "opt"
     with zipfile.ZipFile(tmp_path / "layer.zip") as archive:
         archive.extractall(opt)
@@ -193,12 +193,12 @@ def test_a_layer_with_extensions_is_for_their_architecture_alone(
 @needs_linux
 def test_the_extensions_take_room_from_the_database(publishing: Settings) -> None:
     settings = publishing.replace(layer_include_extensions=True)
-    room = layer.database_room(settings)
-    sizes = [file.stat().st_size for file in layer.layer_extensions(settings).values()]
+    room = lambda_layer.database_room(settings)
+    sizes = [file.stat().st_size for file in lambda_layer.layer_extensions(settings).values()]
 
     assert len(sizes) == 2
     assert room == LAMBDA_UNZIPPED_LIMIT - sum(sizes)
-    assert layer.database_room(publishing) == LAMBDA_UNZIPPED_LIMIT
+    assert lambda_layer.database_room(publishing) == LAMBDA_UNZIPPED_LIMIT
 
 
 @needs_linux
@@ -210,7 +210,7 @@ def test_extensions_of_another_architecture_are_refused_with_a_way_out(
     with pytest.raises(
         SettingsError, match=rf"for Linux on {other}.*run fdnix on Linux on {other}"
     ):
-        layer.database_room(settings)
+        lambda_layer.database_room(settings)
 
 
 def test_a_run_that_lost_its_lock_publishes_nothing(
@@ -220,7 +220,7 @@ def test_a_run_that_lost_its_lock_publishes_nothing(
         raise UnfinishedError("lost")
 
     with pytest.raises(UnfinishedError):
-        layer.publish_layer(publishing, database, still_held=lost)
+        lambda_layer.publish_layer(publishing, database, still_held=lost)
     assert versions(client, publishing) == []
 
 

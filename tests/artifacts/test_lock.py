@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.aws.lock import locked
-from fdnix.aws.session import aws_client
-from fdnix.aws.transfer import Location, head
+from fdnix.artifacts.lock import locked
+from fdnix.artifacts.transfer import Location, head
+from fdnix.aws import aws_client
 from fdnix.errors import AwsError, UnfinishedError
 from support.aws import REGION
 

@@ -142,3 +142,26 @@ def test_wrong_and_missing_and_contradictory_are_all_in_one_message() -> None:
     assert "VSS_HNSW_M: 'many'" in message
     assert "needs LAYER_ARN, ARTIFACTS_BUCKET, AWS_REGION, which are not set" in message
     assert "DUCKDB_MINIFIED_KEY: '{day}/fdnix.duckdb' holds {day}" in message
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("a/{day}.duckdb", "{day}; the placeholders are {date}, {timestamp}, {revision}"),
+        ("a/{}.duckdb", "{}; the placeholders"),
+        ("a/{date.duckdb", "a brace that is no part of a placeholder"),
+        ("a/date}.duckdb", "a brace that is no part of a placeholder"),
+        ("/fdnix.duckdb", "starts or ends with /"),
+        ("fdnix/", "starts or ends with /"),
+        ("fdnix\n.duckdb", "control characters"),
+        ("é" * 513, "longer than the 1024 bytes"),
+        ("x" * 1000 + "{revision}", "longer than the 1024 bytes"),
+    ],
+)
+def test_an_unusable_template_is_explained(template: str, complaint: str) -> None:
+    assert complaint in refusal({**UPLOAD, "DUCKDB_DATA_KEY": template})
+
+
+@pytest.mark.parametrize("key", ["fdnix-data.duckdb", "n/{date}/{timestamp}/{revision}.duckdb"])
+def test_a_plain_key_and_the_three_placeholders_are_accepted(key: str) -> None:
+    assert load_settings({**UPLOAD, "DUCKDB_DATA_KEY": key}).duckdb_data_key == key

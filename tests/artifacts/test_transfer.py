@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.aws import transfer
-from fdnix.aws.session import aws_client
-from fdnix.aws.transfer import Location
+from fdnix.artifacts import transfer
+from fdnix.artifacts.transfer import Location
+from fdnix.aws import aws_client
 from fdnix.errors import AwsError, DataError, SettingsError
 from support.aws import REGION
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fdnix.aws.session import aws_client, error_code, explained
+from fdnix.aws import aws_client, error_code, explained
 from fdnix.errors import AwsError, SettingsError
 
 
@@ -20,7 +20,7 @@ def test_a_missing_region_is_a_settings_error_that_names_the_variable() -> None:
 def test_a_missing_boto3_names_the_extra_to_install() -> None:
     code = (
         "import sys; sys.modules['boto3'] = None\n"
-        "from fdnix.aws.session import aws_client\n"
+        "from fdnix.aws import aws_client\n"
         "try: aws_client('s3', 'us-east-1')\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
@@ -30,7 +30,7 @@ def test_a_missing_boto3_names_the_extra_to_install() -> None:
 
 
 def test_importing_the_module_loads_no_boto3() -> None:
-    code = "import sys, fdnix.aws.session; print('boto3' in sys.modules)"
+    code = "import sys, fdnix.aws; print('boto3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -58,7 +58,7 @@ def test_an_endpoint_nobody_listens_on_is_explained(
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr("fdnix.aws.session.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("fdnix.aws.MAX_ATTEMPTS", 1)
     with pytest.raises(AwsError, match="check the network"), explained("list the buckets"):
         aws_client("s3", "us-east-1").list_buckets()
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
-from fdnix.aws import keys
-from fdnix.aws.session import aws_client, explained
-from fdnix.aws.transfer import Location, file_sha256, upload
+from fdnix.artifacts import keys
+from fdnix.artifacts.transfer import Location, file_sha256, upload
+from fdnix.aws import aws_client, explained
 from fdnix.console import log
 from fdnix.database.connection import EXTENSIONS, connect, extension_file
 from fdnix.database.file_info import read_file_info

@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fdnix.aws import keys
-from fdnix.aws.lock import locked
-from fdnix.aws.session import aws_client, explained
-from fdnix.aws.transfer import Location, RemoteObject, copy, download, head, upload
+from fdnix.artifacts import keys
+from fdnix.artifacts.lock import locked
+from fdnix.artifacts.transfer import Location, RemoteObject, copy, download, head, upload
+from fdnix.aws import aws_client, explained
 from fdnix.console import log
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fdnix.aws.session import error_code, explained
+from fdnix.aws import error_code, explained
 from fdnix.console import log, progress
 from fdnix.database.atomic import building
 from fdnix.errors import AwsError

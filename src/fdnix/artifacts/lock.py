@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fdnix.aws.session import error_code, explained
+from fdnix.aws import error_code, explained
 from fdnix.console import log
 from fdnix.errors import AwsError, FdnixError, UnfinishedError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from fdnix.aws.transfer import Location
+    from fdnix.artifacts.transfer import Location
 
 _ATTEMPTS = 5
 _LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404"})

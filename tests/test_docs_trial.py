@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_trial_without_an_account_runs_as_the_documentation_has_it(tmp_path: Path) -> None:

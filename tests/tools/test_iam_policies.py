@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import iam_policies
 import pytest
 from click.testing import CliRunner
 from dotenv import dotenv_values
 
-from fdnix.aws import artifacts, layer, permissions
+from fdnix.artifacts import lambda_layer
+from fdnix.artifacts import s3 as artifacts
 from fdnix.embedding.backend import Text
 from fdnix.embedding.bedrock.batch import BatchRun
 from fdnix.embedding.bedrock.files import ROOT
@@ -26,14 +28,15 @@ from support.databases import write_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_policies import Statement
     from mypy_boto3_s3 import S3Client
 
-    from fdnix.aws.permissions import Statement
     from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
     from support.faulty_proxy import FaultyProxy
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "iam"
+TEMPLATE = DEPLOY.parent / "cloudformation.yaml"
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 TUESDAY = datetime(2026, 11, 24, tzinfo=UTC)
 WEDNESDAY = datetime(2026, 11, 25, tzinfo=UTC)
@@ -134,7 +137,7 @@ def exercise(settings: Settings, proxy: FaultyProxy, directory: Path) -> None:
             write_database(small, "minified", packages=40_000 + number)
             send(settings, "full", full, moment)
             send(settings, "minified", small, moment)
-            layer.publish_layer(settings, small, still_held=still_held)
+            lambda_layer.publish_layer(settings, small, still_held=still_held)
         artifacts.download_full(settings, directory / "down.duckdb")
         artifacts.roll_back(settings, "2026-11-23", still_held=still_held)
 
@@ -144,7 +147,7 @@ def exercise(settings: Settings, proxy: FaultyProxy, directory: Path) -> None:
     with refused_part(proxy, "small"):
         send(settings, "minified", small, WEDNESDAY)
     with refused_part(proxy, "zip"):
-        layer.publish_layer(settings, small, still_held=held)
+        lambda_layer.publish_layer(settings, small, still_held=held)
 
 
 @contextmanager
@@ -172,7 +175,7 @@ def test_the_task_role_allows_what_a_run_asks_for_and_no_more(
     needed.add(("s3:GetObject", zipped))
     for key in ("nightly/latest/full.duckdb", "small/latest/fdnix.duckdb"):
         needed.add(("s3:GetObject", f"arn:aws:s3:::{nightly.artifacts_bucket}/{key}.lock"))
-    granted = grants(permissions.task_statements(nightly, ACCOUNT))
+    granted = grants(iam_policies.task_statements(nightly, ACCOUNT))
 
     assert {need for need in needed if not any(allows(grant, need) for grant in granted)} == set()
     assert {grant for grant in granted if not any(allows(grant, need) for need in needed)} == set()
@@ -204,7 +207,7 @@ def test_embedding_with_bedrock_is_allowed_what_it_asks_for_and_no_more(
     # Given up by the transfer manager when a part of a large input is refused.
     started = f"arn:aws:s3:::{settings.artifacts_bucket}/{ROOT}/x/input.jsonl"
     needed.add(("s3:AbortMultipartUpload", started))
-    granted = grants(permissions.task_statements(settings, ACCOUNT))
+    granted = grants(iam_policies.task_statements(settings, ACCOUNT))
 
     assert {need for need in needed if not any(allows(grant, need) for grant in granted)} == set()
     assert {grant for grant in granted if not any(allows(grant, need) for need in needed)} == set()
@@ -213,7 +216,7 @@ def test_embedding_with_bedrock_is_allowed_what_it_asks_for_and_no_more(
 def test_bedrock_is_allowed_to_read_the_input_and_to_write_the_output(
     bedrock: BedrockServer, batch_settings: Settings
 ) -> None:
-    granted = grants(permissions.batch_statements(batch_settings, ACCOUNT))
+    granted = grants(iam_policies.batch_statements(batch_settings, ACCOUNT))
     bucket = f"arn:aws:s3:::{batch_settings.artifacts_bucket}"
     assert granted == {
         ("s3:ListBucket", bucket),
@@ -225,7 +228,7 @@ def test_bedrock_is_allowed_to_read_the_input_and_to_write_the_output(
 def test_the_policies_in_deploy_are_those_of_the_example_settings(tmp_path: Path) -> None:
     environ = {name: value or "" for name, value in dotenv_values(DEPLOY / "example.env").items()}
     done = CliRunner().invoke(
-        permissions.main, ["--account", "123456789012", "--output", str(tmp_path)], env=environ
+        iam_policies.main, ["--account", "123456789012", "--output", str(tmp_path)], env=environ
     )
 
     assert done.exit_code == 0, done.output
@@ -235,8 +238,14 @@ def test_the_policies_in_deploy_are_those_of_the_example_settings(tmp_path: Path
     )
 
 
+def test_the_statements_in_the_template_are_those_of_the_table() -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    assert text.count("# begin ") == 6
+    assert iam_policies.template(text) == text, "generate them anew: CONTRIBUTING.md says how"
+
+
 def test_a_feature_that_is_off_grants_nothing(upload_settings: Settings) -> None:
-    documents = permissions.policies(upload_settings, ACCOUNT)
+    documents = iam_policies.policies(upload_settings, ACCOUNT)
     services = {
         action.partition(":")[0]
         for statement in documents["task-role.json"]["Statement"]

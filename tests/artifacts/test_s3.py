@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fdnix
-from fdnix.aws import artifacts
-from fdnix.aws.transfer import Location, file_sha256
+from fdnix.artifacts import s3 as artifacts
+from fdnix.artifacts.transfer import Location, file_sha256
 from fdnix.database.file_info import SCHEMA_VERSION
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from support.databases import REVISION, write_database
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from fdnix.aws.artifacts import Kind
+    from fdnix.artifacts.s3 import Kind
     from fdnix.settings import Settings
 
 MONDAY = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

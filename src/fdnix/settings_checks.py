@@ -8,13 +8,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fdnix.aws import keys
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from fdnix.settings import Settings
 
+PLACEHOLDERS = ("date", "timestamp", "revision")
+LATEST = "latest"
+"""What stands for every placeholder in the key of the latest snapshot's alias."""
+
+MAX_KEY_BYTES = 1024
+"""Bytes that an S3 key may have in UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects")."""
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+"""A placeholder in the template of an S3 key; `artifacts.keys` fills them."""
+
+_LONGEST_VALUE = "f" * 40
 _LAYER_ARN = re.compile(
     r"(?P<layer>arn:[^:]+:lambda:(?P<region>[^:]+):[^:]+:layer:[^:]+)(?P<version>:[^:]+)?"
 )
@@ -80,15 +89,15 @@ def _bad_keys(settings: Settings) -> Iterator[str]:
         if (template := getattr(settings, name)) is not None
     }
     for name, template in given.items():
-        if problem := keys.template_problem(template):
+        if problem := _template_problem(template):
             yield f"{name}: {template!r} {problem}"
-    if len(given) > 1 and len({keys.alias_key(template) for template in given.values()}) == 1:
+    if len(given) > 1 and len({PLACEHOLDER.sub(LATEST, one) for one in given.values()}) == 1:
         yield "DUCKDB_DATA_KEY and DUCKDB_MINIFIED_KEY name the same object"
 
 
 def _pointless_alias(settings: Settings) -> Iterator[str]:
     templates = [settings.duckdb_data_key or "", settings.duckdb_minified_key or ""]
-    if settings.artifact_latest_alias and not any(map(keys.has_placeholders, templates)):
+    if settings.artifact_latest_alias and not any(map(PLACEHOLDER.search, templates)):
         yield (
             "ARTIFACT_LATEST_ALIAS is true, but neither DUCKDB_DATA_KEY nor DUCKDB_MINIFIED_KEY "
             "holds {date}, {timestamp} or {revision}, so there is nothing to alias"
@@ -113,3 +122,20 @@ def _bad_layer(settings: Settings) -> Iterator[str]:
 
 def _is_or_are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
+
+
+def _template_problem(template: str) -> str | None:
+    """What is wrong with a key template, as the end of a sentence, or None."""
+    unknown = sorted(set(PLACEHOLDER.findall(template)) - set(PLACEHOLDERS))
+    if unknown:
+        given = ", ".join(f"{{{name}}}" for name in unknown)
+        accepted = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        return f"holds {given}; the placeholders are {accepted}"
+    rest = PLACEHOLDER.sub("", template)
+    if "{" in rest or "}" in rest:
+        return "holds a brace that is no part of a placeholder"
+    if template.startswith("/") or template.endswith("/") or not template.isprintable():
+        return "is no usable key: it starts or ends with /, or holds control characters"
+    if len(PLACEHOLDER.sub(_LONGEST_VALUE, template).encode()) > MAX_KEY_BYTES:
+        return f"may become longer than the {MAX_KEY_BYTES} bytes that S3 allows"
+    return None

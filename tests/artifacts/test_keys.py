@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdnix.aws import keys
+from fdnix.artifacts import keys
 
 MOMENT = datetime(2026, 11, 22, 23, 30, 5, tzinfo=UTC)
 LITERAL = st.text("abcXYZ019-_./", min_size=1, max_size=12)
@@ -69,26 +69,3 @@ def test_every_snapshot_is_found_again_under_the_listed_prefix(
     assert key.startswith(keys.listing_prefix(template))
     assert keys.snapshot_name(template, key)
     assert keys.snapshot_name(template, keys.alias_key(template)) is None
-
-
-@pytest.mark.parametrize(
-    ("template", "complaint"),
-    [
-        ("a/{day}.duckdb", "{day}; the placeholders are {date}, {timestamp}, {revision}"),
-        ("a/{}.duckdb", "{}; the placeholders"),
-        ("a/{date.duckdb", "a brace that is no part of a placeholder"),
-        ("a/date}.duckdb", "a brace that is no part of a placeholder"),
-        ("/fdnix.duckdb", "starts or ends with /"),
-        ("fdnix/", "starts or ends with /"),
-        ("fdnix\n.duckdb", "control characters"),
-        ("é" * 513, "longer than the 1024 bytes"),
-        ("x" * 1000 + "{revision}", "longer than the 1024 bytes"),
-    ],
-)
-def test_an_unusable_template_is_explained(template: str, complaint: str) -> None:
-    assert complaint in (keys.template_problem(template) or "")
-
-
-def test_a_plain_key_and_the_three_placeholders_are_accepted() -> None:
-    assert keys.template_problem("fdnix-data.duckdb") is None
-    assert keys.template_problem("n/{date}/{timestamp}/{revision}.duckdb") is None

@@ -1,0 +1,1 @@
+"""Finished databases where others use them: in S3, and in a Lambda layer."""

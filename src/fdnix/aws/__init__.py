@@ -1,1 +1,0 @@
-"""Amazon Web Services: artifacts in S3, Bedrock batch inference, the Lambda layer."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import fdnix
 from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
-from fdnix.console import log, progress
 from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
@@ -27,6 +26,7 @@ from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
 from fdnix.nixpkgs.source import fetch
+from fdnix.progress import log, progress
 from fdnix.search.minify import MinifiedReport, write_minified
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import duckdb
 from fdnix.artifacts import keys
 from fdnix.artifacts.transfer import Location, file_sha256, upload
 from fdnix.aws import aws_client, explained
-from fdnix.console import log
 from fdnix.database.connection import EXTENSIONS, connect, extension_file
 from fdnix.database.file_info import read_file_info
 from fdnix.errors import AwsError, DataError, SettingsError
+from fdnix.progress import log
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fdnix.aws import error_code, explained
-from fdnix.console import log
 from fdnix.errors import AwsError, FdnixError, UnfinishedError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ from fdnix.artifacts import keys
 from fdnix.artifacts.lock import locked
 from fdnix.artifacts.transfer import Location, RemoteObject, copy, download, head, upload
 from fdnix.aws import aws_client, explained
-from fdnix.console import log
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info
 from fdnix.database.full import verify_counts
 from fdnix.errors import AwsError, DataError, SettingsError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fdnix.aws import error_code, explained
-from fdnix.console import log, progress
 from fdnix.database.atomic import building
 from fdnix.errors import AwsError
+from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,13 +13,13 @@ import duckdb
 import pyarrow as pa
 
 import fdnix
-from fdnix.console import log, progress
 from fdnix.database.atomic import building
 from fdnix.database.connection import MAIN, attach, connect, count, read_sql
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info, write_file_info
 from fdnix.database.rows import package_table
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import Rejected
+from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

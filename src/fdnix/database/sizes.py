@@ -1,13 +1,16 @@
-"""How much room the parts of a database file take."""
+"""What a database file says of itself, and how much room its parts take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import identifier, literal, read_sql
+from fdnix.database.connection import connect, identifier, literal, read_sql
+from fdnix.database.file_info import read_file_info
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
 
@@ -18,6 +21,28 @@ class TableSize:
     name: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class DatabaseInfo:
+    """What a database file says of itself, its size in bytes, and its tables."""
+
+    path: str
+    bytes: int
+    meta: dict[str, str]
+    tables: list[TableSize]
+
+
+def database_info(path: Path) -> DatabaseInfo:
+    """What the database at `path` holds.
+
+    Raises:
+        DataError: it is not an fdnix database of this schema version.
+    """
+    with connect(path, read_only=True, extensions=()) as connection:
+        meta = read_file_info(connection, path)
+        tables = table_sizes(connection)
+    return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)
 
 
 def table_sizes(connection: duckdb.DuckDBPyConnection) -> list[TableSize]:

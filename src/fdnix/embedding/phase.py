@@ -10,7 +10,6 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
-from fdnix.console import log
 from fdnix.database.atomic import building, copied
 from fdnix.database.connection import attach, connect, cursor, read_sql, uncompressed
 from fdnix.database.file_info import read_file_info, verify_build, write_file_info
@@ -19,6 +18,7 @@ from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, ve
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
 from fdnix.errors import DataError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

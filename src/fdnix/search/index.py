@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from fdnix.console import log
 from fdnix.database.connection import MAIN, connect, read_sql
 from fdnix.database.file_info import read_file_info
 from fdnix.embedding.bedrock.on_demand import BedrockEmbedder
 from fdnix.embedding.bedrock.titan import VectorError
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import FdnixError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,6 @@ from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import fdnix
-from fdnix.console import log
 from fdnix.database.atomic import building
 from fdnix.database.connection import attach, connect, count, read_sql, uncompressed
 from fdnix.database.file_info import (
@@ -28,6 +27,7 @@ from fdnix.database.hnsw import (
 )
 from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
+from fdnix.progress import log
 from fdnix.search.build import create_search
 from fdnix.search.fts import create_fts, verify_fts
 

@@ -16,9 +16,9 @@ import pytest
 
 from fdnix import pipeline
 from fdnix.cli import cli, main
-from fdnix.console import log
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
+from fdnix.progress import log
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def test_the_database_named_by_an_option_is_the_one_worked_on(
 def test_a_full_disk_while_the_catalogue_comes_in_is_one_message(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "fdnix", "metadata", "--source=-", "--output", tmp_path / "a"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         input=b" " * (2 << 20),
         capture_output=True,
         check=False,
@@ -221,7 +221,7 @@ main(["long"])
 def test_a_signal_ends_a_long_query_without_talk_of_a_defect(number: int, code: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", LONG_QUERY, str(int(number))],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         capture_output=True,
         text=True,
         check=False,
@@ -254,7 +254,7 @@ def test_a_reader_that_goes_away_early_is_no_error(indexed: Path) -> None:
         ["sh", "-c", f'"{sys.executable}" -m fdnix info "{indexed}/fdnix.duckdb" | true'],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -11,30 +11,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix import console
+from fdnix.cli import console
+from fdnix.progress import log
 from support.catalogues import entries, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src"), "TERM": "xterm"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "TERM": "xterm"}
 
 
 @pytest.fixture
 def _own_logging() -> Iterator[None]:
     """The handlers that a test sets up go with it."""
     yield
-    console.log.handlers.clear()
-    console.log.propagate = True
+    log.handlers.clear()
+    log.propagate = True
 
 
 @pytest.mark.usefixtures("_own_logging")
 def test_in_a_pipe_a_message_is_one_line_with_its_time_and_level(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    console.set_up_logging()
-    console.log.info("a message %s", "x" * 300)
-    console.log.debug("only when verbose")
+    console.set_up()
+    log.info("a message %s", "x" * 300)
+    log.debug("only when verbose")
     out, err = capsys.readouterr()
     assert out == ""
     [line] = err.splitlines()
@@ -45,25 +46,9 @@ def test_in_a_pipe_a_message_is_one_line_with_its_time_and_level(
 
 @pytest.mark.usefixtures("_own_logging")
 def test_verbose_shows_what_helps_to_find_a_defect(capsys: pytest.CaptureFixture[str]) -> None:
-    console.set_up_logging(verbose=True)
-    console.log.debug("details")
+    console.set_up(verbose=True)
+    log.debug("details")
     assert "DEBUG details" in capsys.readouterr().err
-
-
-def test_in_a_pipe_progress_is_a_line_now_and_then(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level("INFO", "fdnix")
-    with console.progress("packages", 1000) as advance:
-        for _ in range(10):
-            advance(100)
-    assert caplog.messages == []
-    monkeypatch.setattr(console, "_LINE_EVERY_SECONDS", 0.0)
-    with console.progress("packages", 2000) as advance:
-        advance(1500)
-    with console.progress("bytes") as advance:
-        advance(7)
-    assert caplog.messages == ["packages: 1,500 of 2,000", "bytes: 7"]
 
 
 def test_on_a_terminal_every_phase_draws_and_the_results_stay_clean(tmp_path: Path) -> None:

@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from fdnix.console import stderr, stdout
-from fdnix.database.connection import connect
-from fdnix.database.file_info import read_file_info
-from fdnix.database.sizes import TableSize, table_sizes
+from fdnix.cli.console import stderr, stdout
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fdnix.artifacts.s3 import Snapshot
+    from fdnix.database.sizes import DatabaseInfo
     from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
     from fdnix.search import Hit, SearchResults
-
-
-@dataclass(frozen=True)
-class DatabaseInfo:
-    """What a database file says of itself, its size in bytes, and its tables."""
-
-    path: str
-    bytes: int
-    meta: dict[str, str]
-    tables: list[TableSize]
-
-
-def database_info(path: Path) -> DatabaseInfo:
-    """What the database at `path` holds.
-
-    Raises:
-        DataError: it is not an fdnix database of this schema version.
-    """
-    with connect(path, read_only=True, extensions=()) as connection:
-        meta = read_file_info(connection, path)
-        tables = table_sizes(connection)
-    return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)
 
 
 def as_json(report: object) -> None:

@@ -1,0 +1,25 @@
+"""The command that shows what a database holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fdnix.cli.options import JSON_OPTION
+
+
+@click.command("info")
+@click.argument("database", type=click.Path(path_type=Path))
+@JSON_OPTION
+def info_command(*, database: Path, as_json: bool) -> None:
+    """Show what a full or minified database holds.
+
+    \b
+    Example: fdnix info out/fdnix.duckdb
+    """
+    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
+    from fdnix.database.sizes import database_info  # noqa: PLC0415
+
+    info = database_info(database)
+    render.as_json(info) if as_json else render.info_tables(info)

@@ -1,0 +1,62 @@
+"""The command that searches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fdnix.cli.options import JSON_OPTION, setting
+from fdnix.settings import load_settings
+
+
+@click.command("search")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to render.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
+@click.option("--platform", help="Only what runs on this system, such as aarch64-darwin.")
+@click.option("--set", "attribute_set", help="Only this attribute set.")
+@click.option("--license", help="Only where the licence expression holds this.")
+@click.option("--maintainer", help="Only what this maintainer or team looks after.")
+@click.option("--free", "free_only", is_flag=True, help="Only free software.")
+@click.option("--hide-broken", is_flag=True, help="Nothing marked broken.")
+@click.option("--hide-insecure", is_flag=True, help="Nothing with known vulnerabilities.")
+@click.option("--hide-unavailable", is_flag=True, help="Nothing that nixpkgs refuses to build.")
+@click.option("--explain", is_flag=True, help="Show what the scores are made of.")
+@setting(
+    "output_minified_path", "--db", type=click.Path(path_type=Path), help="The minified database."
+)
+@JSON_OPTION
+def search_command(
+    *,
+    text: tuple[str, ...],
+    limit: int,
+    offset: int,
+    output_minified_path: Path | None,
+    explain: bool,
+    as_json: bool,
+    **filters: Any,
+) -> None:
+    """Search the minified database for TEXT.
+
+    TEXT may hold filters (license:mit maintainer:NAME set:python313Packages
+    platform:x86_64-linux is:free is:working is:secure is:available), "quoted phrases" and, after
+    a --, -words that must not occur.
+
+    \b
+    Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
+             fdnix search --db out/fdnix.duckdb --free -- editor license:mit -vim
+    """
+    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
+    from fdnix.search import Filters, SearchIndex  # noqa: PLC0415
+
+    # A search is not kept from its work by what the environment says of runs.
+    read = {name: os.environ.get(name, "") for name in ("OUTPUT_MINIFIED_PATH", "AWS_REGION")}
+    settings = load_settings(read, output_minified_path=output_minified_path)
+    with SearchIndex.open(settings.output_minified_path, aws_region=settings.aws_region) as index:
+        results = index.search(
+            " ".join(text), limit=limit, offset=offset, filters=Filters(**filters)
+        )
+    render.as_json(results) if as_json else render.search_results(results, explain=explain)

@@ -1,0 +1,26 @@
+"""Without a terminal, progress is lines of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fdnix import progress
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_in_a_pipe_progress_is_a_line_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "fdnix")
+    with progress.progress("packages", 1000) as advance:
+        for _ in range(10):
+            advance(100)
+    assert caplog.messages == []
+    monkeypatch.setattr(progress, "_LINE_EVERY_SECONDS", 0.0)
+    with progress.progress("packages", 2000) as advance:
+        advance(1500)
+    with progress.progress("bytes") as advance:
+        advance(7)
+    assert caplog.messages == ["packages: 1,500 of 2,000", "bytes: 7"]

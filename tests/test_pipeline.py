@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import brotli
 import pytest
 
 from fdnix import pipeline
-from fdnix.database.connection import connect
+from fdnix.artifacts import s3
+from fdnix.database.connection import connect, count
 from fdnix.database.full import verify_counts
 from fdnix.database.hnsw import verify_hnsw_plan
+from fdnix.embedding.backend import at_once
+from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError, SourceError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.channel_server import CHANNEL, REVISION, serve
@@ -118,6 +122,25 @@ def test_a_phase_that_fails_leaves_what_the_earlier_ones_wrote(tmp_path: Path) -
     assert report.metadata.unchanged
     assert report.embedding
     assert report.embedding.embedded == 0
+
+
+def test_the_provider_is_told_only_when_the_vectors_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    told: list[int] = []
+
+    def confirm() -> None:
+        with connect(settings.output_path, read_only=True) as connection:
+            told.append(count(connection, "SELECT count(*) FROM embeddings"))
+
+    local = replace(at_once(LocalEmbedder()), confirm=confirm)
+    monkeypatch.setattr(pipeline, "_provider", lambda _: local)
+    monkeypatch.setattr(s3, "upload_artifact", lambda *_, **__: told.append(0))
+    pipeline.run(settings.replace(processing_mode="metadata"))
+    told.clear()
+    pipeline.run(settings.replace(processing_mode="embedding"))
+    assert told == [0, 20]
 
 
 def test_a_source_that_fails_touches_nothing(tmp_path: Path) -> None:

@@ -43,8 +43,6 @@ class Statement:
     resources: tuple[str, ...]
     conditions: tuple[tuple[str, str, str], ...] = ()
     """Operator, condition key, value."""
-    when: str | None = None
-    """The template's condition under which it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +125,12 @@ def policies(settings: Settings, account: str) -> dict[str, dict[str, Any]]:
 def task_statements(settings: Settings, account: str) -> list[Statement]:
     """What the run itself may do, as the table that the task role's policy is made of."""
     names = _names(settings, account)
-    layer = _layer_statements(names) if settings.publish_layer else []
-    if settings.layer_keep_versions is None:
-        layer = [statement for statement in layer if statement.when != "DeletesLayers"]
+    removes = settings.publish_layer and settings.layer_keep_versions is not None
     return [
         *(_artifact_statements(names) if names.artifacts and names.written else ()),
         *(_bedrock_statements(names) if settings.provider == "bedrock" else ()),
-        *layer,
+        *(_layer_statements(names) if settings.publish_layer else ()),
+        *(_removal_statements(names) if removes else ()),
     ]
 
 
@@ -146,11 +143,12 @@ def template(text: str) -> str:
     """The CloudFormation template `text` with the table's statements between its marks."""
     blocks = {
         "task-trust": [_task_trust(_TEMPLATE)],
-        "artifacts": _entries(_artifact_statements(_TEMPLATE)),
-        "bedrock": _entries(_bedrock_statements(_TEMPLATE)),
-        "layer": _entries(_layer_statements(_TEMPLATE)),
+        "artifacts": list(map(_rendered, _artifact_statements(_TEMPLATE))),
+        "bedrock": list(map(_rendered, _bedrock_statements(_TEMPLATE))),
+        "layer": list(map(_rendered, _layer_statements(_TEMPLATE))),
+        "layer-removal": list(map(_rendered, _removal_statements(_TEMPLATE))),
         "batch-trust": [_batch_trust(_TEMPLATE)],
-        "batch": _entries(_batch_statements(_TEMPLATE)),
+        "batch": list(map(_rendered, _batch_statements(_TEMPLATE))),
     }
 
     def filled(found: re.Match[str]) -> str:
@@ -207,8 +205,7 @@ def _bedrock_statements(names: _Names) -> list[Statement]:
 
 
 def _layer_statements(names: _Names) -> list[Statement]:
-    layer = f"arn:{names.partition}:lambda:{names.region}:{names.account}:layer:{names.layer}"
-    versions = (f"{layer}:*",)
+    layer = _layer(names)
     return [
         Statement(
             "HandLayerOver",
@@ -216,10 +213,14 @@ def _layer_statements(names: _Names) -> list[Statement]:
             (_objects(names, names.artifacts, names.layer_zip),),
         ),
         Statement("PublishLayer", ("lambda:PublishLayerVersion",), (layer,)),
-        Statement("CompareLayer", ("lambda:GetLayerVersion",), versions),
-        Statement("RemoveLayers", ("lambda:DeleteLayerVersion",), versions, when="DeletesLayers"),
+        Statement("CompareLayer", ("lambda:GetLayerVersion",), (f"{layer}:*",)),
         Statement("FindLayerVersions", ("lambda:ListLayerVersions",), ("*",)),
     ]
+
+
+def _removal_statements(names: _Names) -> list[Statement]:
+    versions = f"{_layer(names)}:*"
+    return [Statement("RemoveLayerVersions", ("lambda:DeleteLayerVersion",), (versions,))]
 
 
 def _batch_statements(names: _Names) -> list[Statement]:
@@ -249,6 +250,10 @@ def _trust(service: str, names: _Names, *conditions: tuple[str, str, str]) -> di
         "Action": "sts:AssumeRole",
         "Condition": _conditions((own, *conditions)),
     }
+
+
+def _layer(names: _Names) -> str:
+    return f"arn:{names.partition}:lambda:{names.region}:{names.account}:layer:{names.layer}"
 
 
 def _jobs(names: _Names) -> str:
@@ -284,16 +289,6 @@ def _conditions(conditions: tuple[tuple[str, str, str], ...]) -> dict[str, dict[
     for operator, key, value in conditions:
         rendered.setdefault(operator, {})[key] = value
     return rendered
-
-
-def _entries(statements: list[Statement]) -> list[dict[str, Any]]:
-    """The statements as a template has them: under their conditions, names resolved by AWS."""
-    return [
-        {"Fn::If": [one.when, _rendered(one), {"Ref": "AWS::NoValue"}]}
-        if one.when
-        else _rendered(one)
-        for one in statements
-    ]
 
 
 def _yaml_list(values: list[dict[str, Any]]) -> list[str]:

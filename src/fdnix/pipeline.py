@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import fdnix
@@ -16,6 +15,7 @@ from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
 from fdnix.database.full import write_full
+from fdnix.database.hnsw import HnswOptions
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
 from fdnix.embedding.bedrock.batch import bedrock_provider
@@ -27,7 +27,8 @@ from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
 from fdnix.nixpkgs.source import fetch
 from fdnix.progress import log, progress
-from fdnix.search.minify import MinifiedReport, write_minified
+from fdnix.search.fts import FtsOptions
+from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,24 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What the phases of one run share."""
+
+    settings: Settings
+    began: datetime
+    still_held: Callable[[], None]
+
+    def store(self, report: RunReport, kind: s3.Kind, path: Path) -> RunReport:
+        """Put the database at `path` into S3, where the settings say so."""
+        at = s3.upload_artifact(
+            self.settings, kind, path, moment=self.began, still_held=self.still_held
+        )
+        return (
+            report if at is None else replace(report, artifacts={**report.artifacts, kind: str(at)})
+        )
+
+
 def run(settings: Settings) -> RunReport:
     """Run the phases that `settings.phases` names, in order.
 
@@ -84,40 +103,50 @@ def run(settings: Settings) -> RunReport:
     if settings.publish_layer:
         room = min(settings.minified_max_bytes, database_room(settings))
         settings = settings.replace(minified_max_bytes=room)
+    report = RunReport()
     began = datetime.now(UTC)
-    seconds: dict[str, float] = {}
-    reports: dict[str, object] = {}
-    uploaded: dict[s3.Kind, str] = {}
     with s3.run_lock(settings) as still_held:
-
-        def store(kind: s3.Kind, path: Path) -> None:
-            at = s3.upload_artifact(settings, kind, path, moment=began, still_held=still_held)
-            if at is not None:
-                uploaded[kind] = str(at)
-
-        for phase in settings.phases:
+        this = _Run(settings, began, still_held)
+        for name, phase in _PHASES:
+            if name not in settings.phases:
+                continue
             started = time.perf_counter()
-            log.info("phase %s", phase)
-            if phase == "metadata":
-                reports[phase] = run_metadata(settings)
-                store("full", settings.output_path)
-            elif phase == "embedding":
-                store_full = partial(store, "full", settings.embedding_path)
-                reports[phase] = run_embedding(settings, store=store_full)
-            else:
-                reports[phase] = run_minified(settings)
-                store("minified", settings.output_minified_path)
-                if settings.publish_layer:
-                    reports["layer"] = publish_layer(
-                        settings, settings.output_minified_path, still_held=still_held
-                    )
-            seconds[phase] = round(time.perf_counter() - started, 3)
-    return RunReport(
-        artifacts=uploaded,
-        bytes=_sizes(settings),
-        seconds=seconds,
-        **reports,  # type: ignore[arg-type]
-    )
+            log.info("phase %s", name)
+            report = phase(this, report)
+            seconds = round(time.perf_counter() - started, 3)
+            report = replace(report, seconds={**report.seconds, name: seconds})
+    return replace(report, bytes=_sizes(settings))
+
+
+def _metadata_phase(this: _Run, report: RunReport) -> RunReport:
+    report = replace(report, metadata=run_metadata(this.settings))
+    return this.store(report, "full", this.settings.output_path)
+
+
+def _embedding_phase(this: _Run, report: RunReport) -> RunReport:
+    _fetch_full(this.settings)
+    provider = _provider(this.settings)
+    report = replace(report, embedding=_embed(this.settings, provider))
+    report = this.store(report, "full", this.settings.embedding_path)
+    # Only now: the provider may drop what the vectors could be had from again.
+    provider.confirm()
+    return report
+
+
+def _minified_phase(this: _Run, report: RunReport) -> RunReport:
+    path = this.settings.output_minified_path
+    report = this.store(replace(report, minified=run_minified(this.settings)), "minified", path)
+    if not this.settings.publish_layer:
+        return report
+    layer = publish_layer(this.settings, path, still_held=this.still_held)
+    return replace(report, layer=layer)
+
+
+_PHASES: tuple[tuple[str, Callable[[_Run, RunReport], RunReport]], ...] = (
+    ("metadata", _metadata_phase),
+    ("embedding", _embedding_phase),
+    ("minified", _minified_phase),
+)
 
 
 def _sizes(settings: Settings) -> dict[str, int]:
@@ -202,24 +231,14 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     )
 
 
-def run_embedding(settings: Settings, *, store: Callable[[], None] = lambda: None) -> EmbedReport:
-    """Give every distinct text of the full database a vector, and index the vectors.
-
-    Args:
-        settings: which file, and which provider.
-        store: puts the finished file where it outlives this machine. Only then is the provider
-            told that the vectors are safe, since it may drop what they could be had from again.
-
-    Raises:
-        FdnixError: the provider failed or the file was refused; the old database stands.
-    """
-    _fetch_full(settings)
-    provider = _provider(settings)
-    unconfirmed = replace(provider, confirm=lambda: None)
-    report = embed_database(settings.embedding_path, unconfirmed, settings)
-    store()
-    provider.confirm()
-    return report
+def _embed(settings: Settings, provider: Provider) -> EmbedReport:
+    return embed_database(
+        settings.embedding_path,
+        provider,
+        hnsw=hnsw_options(settings),
+        rebuild=settings.force_rebuild_embeddings,
+        extension_directory=settings.duckdb_extension_directory,
+    )
 
 
 def estimate_embedding(settings: Settings) -> Estimate:
@@ -230,7 +249,12 @@ def estimate_embedding(settings: Settings) -> Estimate:
     """
     _fetch_full(settings)
     provider = _provider(settings)
-    texts = texts_to_embed(settings.embedding_path, provider, settings)
+    texts = texts_to_embed(
+        settings.embedding_path,
+        provider,
+        rebuild=settings.force_rebuild_embeddings,
+        extension_directory=settings.duckdb_extension_directory,
+    )
     return estimate(
         (text.text for text in texts),
         provider=provider.name,
@@ -251,8 +275,24 @@ def run_minified(settings: Settings) -> MinifiedReport:
     return write_minified(
         settings.embedding_path,
         settings.output_minified_path,
-        settings,
+        minify_options(settings),
         embed_words=local.embed_words,
+    )
+
+
+def hnsw_options(settings: Settings) -> HnswOptions:
+    """How the settings have the vectors indexed."""
+    return HnswOptions(settings.vss_hnsw_m, settings.vss_ef_construction, settings.vss_ef_search)
+
+
+def minify_options(settings: Settings) -> MinifyOptions:
+    """How the settings have the minified database made."""
+    return MinifyOptions(
+        max_bytes=settings.minified_max_bytes,
+        hnsw=hnsw_options(settings),
+        fts=FtsOptions(settings.fts_index_name, settings.fts_stemmer, settings.fts_stopwords),
+        popularity=settings.popularity_file,
+        extension_directory=settings.duckdb_extension_directory,
     )
 
 

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pytest
 
 from fdnix.database.connection import connect, read_sql
-from fdnix.database.hnsw import create_hnsw, measure_recall, verify_hnsw_plan
+from fdnix.database.hnsw import HnswOptions, create_hnsw, measure_recall, verify_hnsw_plan
 from fdnix.errors import DataError
-from fdnix.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+
+
+USUAL = HnswOptions(m=16, ef_construction=200, ef_search=40)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: int, dimensions: int = 8) -> None:
@@ -38,7 +40,7 @@ def test_the_index_is_in_the_file_with_its_parameters_and_in_the_plan(tmp_path: 
     path = tmp_path / "db"
     with connect(path) as connection:
         fill(connection, 500)
-        create_hnsw(connection, load_settings({}))
+        create_hnsw(connection, USUAL)
     assert not path.with_name("db.wal").exists()
     with connect(path, read_only=True) as connection:
         verify_hnsw_plan(connection, path)
@@ -59,7 +61,7 @@ def test_a_table_without_its_index_is_noticed(tmp_path: Path) -> None:
 
 
 def test_an_index_that_finds_too_little_is_refused_with_what_to_raise(tmp_path: Path) -> None:
-    poor = load_settings({}, vss_hnsw_m=2, vss_ef_construction=1, vss_ef_search=1)
+    poor = HnswOptions(m=2, ef_construction=1, ef_search=1)
     with connect(tmp_path / "db") as connection:
         fill(connection, 5000, dimensions=64)
         create_hnsw(connection, poor)
@@ -71,7 +73,7 @@ def test_an_index_that_finds_too_little_is_refused_with_what_to_raise(tmp_path: 
 def test_fewer_vectors_than_neighbours_are_all_found(rows: int, tmp_path: Path) -> None:
     with connect(tmp_path / "db") as connection:
         fill(connection, rows)
-        create_hnsw(connection, load_settings({}))
+        create_hnsw(connection, USUAL)
         assert measure_recall(connection, tmp_path / "db") == 1.0
 
 
@@ -79,5 +81,5 @@ def test_texts_at_equal_distances_are_no_misses(tmp_path: Path) -> None:
     with connect(tmp_path / "db") as connection:
         connection.execute(read_sql("database", "embeddings").format(dimensions=2))
         connection.execute("INSERT INTO embeddings SELECT i::VARCHAR, [1, 0] FROM range(50) r(i)")
-        create_hnsw(connection, load_settings({}))
+        create_hnsw(connection, USUAL)
         assert measure_recall(connection, tmp_path / "db") == 1.0

@@ -13,7 +13,7 @@ from fdnix.database.file_info import read_file_info, write_file_info
 from fdnix.database.hnsw import verify_hnsw_plan
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors, at_once
 from fdnix.embedding.local import LocalEmbedder
-from fdnix.embedding.phase import embed_database, pending_texts
+from fdnix.embedding.phase import EmbedReport, embed_database, pending_texts
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
@@ -49,6 +49,15 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
+def embed(provider: Provider, settings: Settings) -> EmbedReport:
+    return embed_database(
+        settings.output_path,
+        provider,
+        hnsw=pipeline.hnsw_options(settings),
+        rebuild=settings.force_rebuild_embeddings,
+    )
+
+
 def query(path: Path, sql: str) -> list[tuple[object, ...]]:
     with connect(path, read_only=True) as connection:
         return connection.execute(sql).fetchall()
@@ -56,7 +65,7 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def test_every_text_has_its_vector_under_an_index(settings: Settings) -> None:
     path = settings.output_path
-    report = embed_database(path, at_once(LocalEmbedder()), settings)
+    report = embed(at_once(LocalEmbedder()), settings)
     assert (report.distinct_texts, report.embedded, report.reused, report.failed) == (30, 30, 0, 0)
     assert report.recall is not None
     assert query(path, "SELECT count(*) FROM packages SEMI JOIN embeddings USING (content_hash)")[
@@ -78,9 +87,9 @@ def test_packages_with_one_text_share_one_vector(tmp_path: Path) -> None:
 
 
 def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings: Settings) -> None:
-    embed_database(settings.output_path, provider(), settings)
+    embed(provider(), settings)
     before = settings.output_path.stat()
-    report = embed_database(settings.output_path, provider(), settings)
+    report = embed(provider(), settings)
     assert (report.embedded, report.reused, report.recall is None) == (0, 30, False)
     after = settings.output_path.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -90,8 +99,8 @@ def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings:
 def test_another_model_or_dimension_embeds_every_text_again(
     other: Provider, settings: Settings
 ) -> None:
-    embed_database(settings.output_path, provider(), settings)
-    report = embed_database(settings.output_path, other, settings)
+    embed(provider(), settings)
+    report = embed(other, settings)
     assert (report.embedded, report.reused, report.dropped) == (30, 0, 30)
     assert query(settings.output_path, "SELECT DISTINCT len(vector) FROM embeddings") == [
         (other.dimensions,)
@@ -99,27 +108,27 @@ def test_another_model_or_dimension_embeds_every_text_again(
 
 
 def test_rebuilding_embeds_every_text_again(settings: Settings) -> None:
-    embed_database(settings.output_path, provider(), settings)
+    embed(provider(), settings)
     forced = settings.replace(force_rebuild_embeddings=True)
-    assert embed_database(settings.output_path, provider(), forced).embedded == 30
+    assert embed(provider(), forced).embedded == 30
 
 
 def test_other_index_settings_build_the_index_again_and_embed_nothing(settings: Settings) -> None:
-    embed_database(settings.output_path, provider(), settings)
+    embed(provider(), settings)
     changed = settings.replace(vss_hnsw_m=8)
-    assert embed_database(settings.output_path, provider(), changed).embedded == 0
+    assert embed(provider(), changed).embedded == 0
     with connect(settings.output_path, read_only=True) as connection:
         assert read_file_info(connection, settings.output_path)["hnsw_m"] == "8"
 
 
 def test_a_failed_text_is_on_record_and_tried_again(settings: Settings) -> None:
     path = settings.output_path
-    report = embed_database(path, provider(failing="number 7"), settings)
+    report = embed(provider(failing="number 7"), settings)
     assert (report.embedded, report.failed) == (29, 1)
-    report = embed_database(path, provider(failing="number 7"), settings)
+    report = embed(provider(failing="number 7"), settings)
     assert (report.embedded, report.reused, report.failed) == (0, 29, 1)
     assert query(path, "SELECT reason, attempts FROM embedding_failures") == [("refused", 2)]
-    report = embed_database(path, provider(), settings)
+    report = embed(provider(), settings)
     assert (report.embedded, report.failed) == (1, 0)
     assert query(path, "FROM embedding_failures") == []
 
@@ -128,12 +137,12 @@ def test_a_text_that_fails_again_costs_no_new_index(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = settings.output_path
-    first = embed_database(path, provider(failing="number 7"), settings)
+    first = embed(provider(failing="number 7"), settings)
     with connect(path, read_only=True) as connection:
         build = read_file_info(connection, path)["build_id"]
     caplog.clear()
     caplog.set_level("INFO", logger="fdnix")
-    again = embed_database(path, provider(failing="number 7"), settings)
+    again = embed(provider(failing="number 7"), settings)
     assert "building the HNSW index" not in caplog.text
     assert (again.failed, again.recall) == (1, first.recall)
     with connect(path, read_only=True) as connection:
@@ -149,30 +158,15 @@ def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) ->
 
     before = settings.output_path.read_bytes()
     with pytest.raises(DataError, match="the provider broke"):
-        embed_database(settings.output_path, Provider("local", "test", 8, breaks), settings)
+        embed(Provider("local", "test", 8, breaks), settings)
     assert settings.output_path.read_bytes() == before
-
-
-def test_the_provider_is_told_only_when_the_vectors_are_in_place(settings: Settings) -> None:
-    told: list[int] = []
-
-    def confirm() -> None:
-        told.append(len(query(settings.output_path, "FROM embeddings")))
-
-    plain = provider()
-    embed_database(
-        settings.output_path,
-        Provider(plain.name, plain.model, plain.dimensions, plain.vectors, confirm),
-        settings,
-    )
-    assert told == [30]
 
 
 def test_texts_of_another_version_of_fdnix_are_refused(settings: Settings) -> None:
     with connect(settings.output_path) as connection:
         write_file_info(connection, {"embedding_text_version": 999})
     with pytest.raises(DataError, match="run fdnix metadata first"):
-        embed_database(settings.output_path, provider(), settings)
+        embed(provider(), settings)
 
 
 def test_texts_come_in_the_order_of_their_packages(settings: Settings) -> None:

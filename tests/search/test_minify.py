@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def write_minified(full: Path, path: Path, settings: Settings) -> minify.MinifiedReport:
-    return minify.write_minified(full, path, settings, embed_words=embed_words)
+    options = pipeline.minify_options(settings)
+    return minify.write_minified(full, path, options, embed_words=embed_words)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

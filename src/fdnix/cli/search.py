@@ -14,7 +14,7 @@ from fdnix.settings import load_settings
 
 @click.command("search")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to render.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
 @click.option("--platform", help="Only what runs on this system, such as aarch64-darwin.")
 @click.option("--set", "attribute_set", help="Only this attribute set.")

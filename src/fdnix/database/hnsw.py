@@ -7,6 +7,7 @@ that is complete, in a file that nobody else reads, and followed by a checkpoint
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from fdnix.settings import Settings
-
 HNSW_INDEX = "embeddings_vss_idx"
 _MIN_RECALL = 0.90
 _SAMPLE = 200
@@ -30,24 +29,36 @@ _NEIGHBOURS = 10
 _EQUAL = 1e-5  # the rounding of float32 cosine distances
 
 
-def hnsw_parameters(settings: Settings) -> dict[str, str]:
-    """What `fdnix_meta` says of an HNSW index made with these settings."""
+@dataclass(frozen=True)
+class HnswOptions:
+    """How an HNSW index is made and searched; more finds more and takes more."""
+
+    m: int
+    """The neighbours that a node keeps."""
+    ef_construction: int
+    """The candidates looked at for a node's neighbours."""
+    ef_search: int
+    """The candidates looked at by a search."""
+
+
+def hnsw_parameters(options: HnswOptions) -> dict[str, str]:
+    """What `fdnix_meta` says of an HNSW index made with these options."""
     return {
         "hnsw_index": HNSW_INDEX,
         "hnsw_metric": "cosine",
-        "hnsw_m": str(settings.vss_hnsw_m),
-        "hnsw_ef_construction": str(settings.vss_ef_construction),
-        "hnsw_ef_search": str(settings.vss_ef_search),
+        "hnsw_m": str(options.m),
+        "hnsw_ef_construction": str(options.ef_construction),
+        "hnsw_ef_search": str(options.ef_search),
     }
 
 
-def create_hnsw(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def create_hnsw(connection: duckdb.DuckDBPyConnection, options: HnswOptions) -> None:
     """Index `embeddings` with HNSW under cosine distance, and checkpoint."""
     connection.execute("SET hnsw_enable_experimental_persistence = true")
     connection.execute(
         f"CREATE INDEX {HNSW_INDEX} ON embeddings USING HNSW (vector) WITH (metric = 'cosine', "
-        f"M = {settings.vss_hnsw_m:d}, ef_construction = {settings.vss_ef_construction:d}, "
-        f"ef_search = {settings.vss_ef_search:d})"
+        f"M = {options.m:d}, ef_construction = {options.ef_construction:d}, "
+        f"ef_search = {options.ef_search:d})"
     )
     connection.execute("CHECKPOINT")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fdnix.settings import Settings
+    from fdnix.database.hnsw import HnswOptions
 
 _ROWS_PER_BATCH = 4096
 
@@ -58,19 +58,33 @@ class _State:
         return self.texts - self.kept
 
 
-def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedReport:
+def embed_database(
+    path: Path,
+    provider: Provider,
+    *,
+    hnsw: HnswOptions,
+    rebuild: bool = False,
+    extension_directory: Path | None = None,
+) -> EmbedReport:
     """Give every distinct text of the full database at `path` a vector, and index the vectors.
 
     Vectors of this model and dimension that the file holds are kept; those of texts that no
-    package has any more are dropped. When there is nothing to do the file is left as it is.
+    package has any more are dropped. When there is nothing to do the file is left as it is. Nobody
+    calls the provider's `confirm` here: that is for who knows that the file is safe.
+
+    Args:
+        path: the full database.
+        provider: where vectors come from.
+        hnsw: how the vectors are indexed.
+        rebuild: whether every text is embedded again.
+        extension_directory: where DuckDB's extensions lie, when not in their wheels.
 
     Raises:
         DataError: the file is not a full database, or the finished file does not verify.
     """
-    directory = settings.duckdb_extension_directory
-    with connect(path, read_only=True, extension_directory=directory) as connection:
-        state = _state(connection, path, provider, rebuild=settings.force_rebuild_embeddings)
-    indexed = state.kept == state.stored and hnsw_parameters(settings).items() <= state.meta.items()
+    with connect(path, read_only=True, extension_directory=extension_directory) as connection:
+        state = _state(connection, path, provider, rebuild=rebuild)
+    indexed = state.kept == state.stored and hnsw_parameters(hnsw).items() <= state.meta.items()
     if state.pending == 0:
         log.info("all %s texts have a vector: nothing to embed", f"{state.texts:,}")
         if indexed:
@@ -78,7 +92,7 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
     else:
         log.info("%s of %s texts need a vector", f"{state.pending:,}", f"{state.texts:,}")
     with building(path) as part:
-        with connect(part, extension_directory=directory) as connection:
+        with connect(part, extension_directory=extension_directory) as connection:
             attach(connection, path, "previous")
             connection.execute(read_sql("database", "full"))
             connection.execute(
@@ -93,19 +107,18 @@ def embed_database(path: Path, provider: Provider, settings: Settings) -> EmbedR
             connection.execute("DETACH previous")
             if embedded or not indexed:
                 _record_failures(connection, failures)
-                recall = _index(connection, part, state.kept + embedded, provider, settings)
+                recall = _index(connection, part, state.kept + embedded, provider, hnsw)
         if indexed and not embedded:
             # Some texts fail every time. The file that stands, its index included, is still right.
             log.info("no text got a vector: the HNSW index stays")
             recall = float(state.meta["hnsw_recall"])
-            with copied(path, part, extension_directory=directory) as connection:
+            with copied(path, part, extension_directory=extension_directory) as connection:
                 verify_build(connection, path, state.meta["build_id"])
                 _record_failures(connection, failures)
-        with connect(part, read_only=True, extension_directory=directory) as connection:
+        with connect(part, read_only=True, extension_directory=extension_directory) as connection:
             verify_counts(connection, part)
             if recall is not None:
                 verify_hnsw_plan(connection, part)
-    provider.confirm()
     return EmbedReport(
         state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
     )
@@ -116,14 +129,14 @@ def _index(
     part: Path,
     vectors: int,
     provider: Provider,
-    settings: Settings,
+    hnsw: HnswOptions,
 ) -> float | None:
     """Index the complete `embeddings` and say so in `fdnix_meta`: the recall, None without rows."""
     recall = None
-    parameters = hnsw_parameters(settings)
+    parameters = hnsw_parameters(hnsw)
     if vectors:
         log.info("building the HNSW index over %s vectors", f"{vectors:,}")
-        create_hnsw(connection, settings)
+        create_hnsw(connection, hnsw)
         recall = measure_recall(connection, part)
     write_file_info(
         connection,
@@ -161,15 +174,19 @@ def _state(
     return _State(meta, same_model, texts, stored, kept if same_model else 0)
 
 
-def texts_to_embed(path: Path, provider: Provider, settings: Settings) -> Iterator[Text]:
+def texts_to_embed(
+    path: Path,
+    provider: Provider,
+    *,
+    rebuild: bool = False,
+    extension_directory: Path | None = None,
+) -> Iterator[Text]:
     """The texts for which `embed_database` would ask `provider`, which is not asked.
 
     Raises:
         DataError: the file is not a full database.
     """
-    directory = settings.duckdb_extension_directory
-    rebuild = settings.force_rebuild_embeddings
-    with connect(path, read_only=True, extension_directory=directory) as connection:
+    with connect(path, read_only=True, extension_directory=extension_directory) as connection:
         state = _state(connection, path, provider, rebuild=rebuild)
         yield from pending_texts(connection, every=not state.same_model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fdnix.database.connection import identifier, literal, read_sql
@@ -12,16 +13,24 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from fdnix.settings import Settings
+
+@dataclass(frozen=True)
+class FtsOptions:
+    """How the full-text index is made: `none` as stemmer or stopwords is none."""
+
+    macro: str
+    """The name of the table macro that searches it."""
+    stemmer: str
+    stopwords: str
 
 
-def create_fts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Index `packages_fts_source` for BM25, with the table macro FTS_INDEX_NAME over it."""
+def create_fts(connection: duckdb.DuckDBPyConnection, options: FtsOptions) -> None:
+    """Index `packages_fts_source` for BM25, with a table macro over it."""
     connection.execute(
         "PRAGMA create_fts_index('packages_fts_source', 'package_id', '*', "
-        f"stemmer = {literal(settings.fts_stemmer)}, stopwords = {literal(settings.fts_stopwords)})"
+        f"stemmer = {literal(options.stemmer)}, stopwords = {literal(options.stopwords)})"
     )
-    name = identifier(settings.fts_index_name)
+    name = identifier(options.macro)
     connection.execute(read_sql("search", "fts_macro").format(name=name))
 
 

@@ -36,8 +36,28 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from fdnix.database.hnsw import HnswOptions
     from fdnix.search.build import Embed
-    from fdnix.settings import Settings
+    from fdnix.search.fts import FtsOptions
+
+
+@dataclass(frozen=True)
+class MinifyOptions:
+    """How the minified database is made.
+
+    Attributes:
+        max_bytes: what the file may take.
+        hnsw: of the index over its vectors.
+        fts: of the index over its texts.
+        popularity: a JSON file, attribute path to number, that joins in the ranking.
+        extension_directory: where DuckDB's extensions lie, when not in their wheels.
+    """
+
+    max_bytes: int
+    hnsw: HnswOptions
+    fts: FtsOptions
+    popularity: Path | None = None
+    extension_directory: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -52,57 +72,57 @@ class MinifiedReport:
 
 
 def write_minified(
-    full: Path, path: Path, settings: Settings, *, embed_words: Embed
+    full: Path, path: Path, options: MinifyOptions, *, embed_words: Embed
 ) -> MinifiedReport:
     """Derive the minified database at `path` from the full database at `full`.
 
-    A minified database that was derived from this very full database with the same settings is
+    A minified database that was derived from this very full database with the same options is
     left as it is. `embed_words` gives unit vectors for single words, whatever model the packages'
     vectors are of; search takes words of like meaning from them. Where the HNSW index would make
-    the file larger than MINIFIED_MAX_BYTES it is left out: search does not need it.
+    the file larger than it may be it is left out: search does not need it.
 
     Raises:
         DataError: `full` is no full database, the file is too large even without the HNSW index,
             or the finished file does not verify.
     """
-    directory = settings.duckdb_extension_directory
+    directory = options.extension_directory
     with connect(full, read_only=True, extension_directory=directory) as connection:
         source = read_file_info(connection, full, kind="full")
         vectors = count(connection, "SELECT count(*) FROM embeddings")
     made_with = {
         "fdnix_version": fdnix.__version__,
         "source_build_id": source["build_id"],
-        "fts_stemmer": settings.fts_stemmer,
-        "fts_stopwords": settings.fts_stopwords,
-        "fts_index_name": settings.fts_index_name,
-        "popularity_sha256": _digest(settings.popularity_file),
-        "minified_max_bytes": str(settings.minified_max_bytes),
-        **hnsw_parameters(settings),
+        "fts_stemmer": options.fts.stemmer,
+        "fts_stopwords": options.fts.stopwords,
+        "fts_index_name": options.fts.macro,
+        "popularity_sha256": _digest(options.popularity),
+        "minified_max_bytes": str(options.max_bytes),
+        **hnsw_parameters(options.hnsw),
     }
     del made_with["hnsw_index"]  # which may have to be left out
-    if standing := _standing(path, made_with, settings):
+    if standing := _standing(path, made_with, directory):
         log.info("%s is made from this full database already: nothing to do", path)
         return standing
     with building(path) as part:
         recall = None
         if vectors:
-            recall = _build(part, full, source, made_with, settings, embed_words, index=True)
-            if (size := part.stat().st_size) > settings.minified_max_bytes:
+            recall = _build(part, full, source, made_with, options, embed_words, index=True)
+            if (size := part.stat().st_size) > options.max_bytes:
                 log.warning(
                     "the HNSW index is left out: with it the file takes %s bytes, more than the "
                     "%s of MINIFIED_MAX_BYTES; vector search is exact instead",
                     f"{size:,}",
-                    f"{settings.minified_max_bytes:,}",
+                    f"{options.max_bytes:,}",
                 )
                 part.unlink()
                 recall = None
         else:
             log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
         if recall is None:
-            _build(part, full, source, made_with, settings, embed_words, index=False)
+            _build(part, full, source, made_with, options, embed_words, index=False)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
-            verify_fts(connection, part, macro=settings.fts_index_name)
+            verify_fts(connection, part, macro=options.fts.macro)
             if recall is not None:
                 verify_hnsw_plan(connection, part)
             report = _report(connection, part, unchanged=False)
@@ -114,18 +134,18 @@ def _build(
     full: Path,
     source: dict[str, str],
     made_with: dict[str, str],
-    settings: Settings,
+    options: MinifyOptions,
     embed_words: Embed,
     *,
     index: bool,
 ) -> float | None:
     """Write the file at `part`, with or without the HNSW index: the recall of that index.
 
-    The full database's own index serves where it was made with the same settings: it comes along
+    The full database's own index serves where it was made with the same options: it comes along
     when its file is copied, and building it again would take most of this phase's time.
     """
-    directory = settings.duckdb_extension_directory
-    taken_over = index and hnsw_parameters(settings).items() <= source.items()
+    directory = options.extension_directory
+    taken_over = index and hnsw_parameters(options.hnsw).items() <= source.items()
     if taken_over:
         copyfile(full, part)
     with connect(part, extension_directory=directory) as connection:
@@ -148,17 +168,17 @@ def _build(
                 connection,
                 dimensions=int(source.get("embedding_dimensions", 1)),
                 embed_words=embed_words,
-                popularity=settings.popularity_file,
+                popularity=options.popularity,
             )
-        create_fts(connection, settings)
+        create_fts(connection, options.fts)
         connection.execute("CHECKPOINT")
         recall = None
         if index:
             if not taken_over:
-                create_hnsw(connection, settings)
+                create_hnsw(connection, options.hnsw)
             recall = measure_recall(connection, part)
         else:
-            _refuse_if_too_large(connection, part, settings.minified_max_bytes)
+            _refuse_if_too_large(connection, part, options.max_bytes)
         write_file_info(
             connection,
             {
@@ -173,14 +193,14 @@ def _build(
     return recall
 
 
-def _standing(path: Path, made_with: dict[str, str], settings: Settings) -> MinifiedReport | None:
+def _standing(
+    path: Path, made_with: dict[str, str], extension_directory: Path | None
+) -> MinifiedReport | None:
     """The report of the file that stands at `path`, if it is what would be built."""
     if not path.is_file():
         return None
     try:
-        with connect(
-            path, read_only=True, extension_directory=settings.duckdb_extension_directory
-        ) as connection:
+        with connect(path, read_only=True, extension_directory=extension_directory) as connection:
             if made_with.items() <= read_file_info(connection, path, kind="minified").items():
                 return _report(connection, path, unchanged=True)
     except ForeignDatabaseError:

@@ -24,8 +24,7 @@ from fdnix.embedding.store import EmbedReport, Provider, at_once, embed_database
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
-from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
-from fdnix.nixpkgs.source import fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -340,3 +340,13 @@ def test_any_meta_is_a_package_or_refused_with_a_reason(meta: dict[str, Any]) ->
     else:
         assert package.package_id == "hello"
         assert package.meta_extra is None or isinstance(json.loads(package.meta_extra), dict)
+
+
+def test_a_variant_knows_what_it_is_called_without_versions() -> None:
+    package = _package("python313Packages.rust_1_89", name="rust-1.89.0")
+    assert (package.attribute, package.family, package.base) == (
+        "rust_1_89",
+        "pythonPackages",
+        "rust",
+    )
+    assert _package("hello").family is None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from fdnix.nixpkgs import attribute
 from fdnix.nixpkgs.license import License, Licensing, read_license
 from fdnix.nixpkgs.platform import resolve_platforms
 from fdnix.nixpkgs.text import fold_line, fold_paragraphs, parse_drv_name, valid_url
@@ -104,6 +105,21 @@ class Package(msgspec.Struct, frozen=True, gc=False):
     system: str | None
     meta_extra: str | None
 
+    @property
+    def attribute(self) -> str:
+        """The attribute's name in its set, without quotes."""
+        return attribute.split(self.package_id)[1]
+
+    @property
+    def family(self) -> str | None:
+        """The attribute set without its version."""
+        return None if self.attribute_set is None else attribute.family(self.attribute_set)
+
+    @property
+    def base(self) -> str:
+        """The attribute's name without its version and without `-unwrapped`."""
+        return attribute.base(self.attribute, self.version)
+
 
 class MalformedError(ValueError):
     """An entry has a form that no nixpkgs release writes; the message names the attribute."""
@@ -154,6 +170,7 @@ def normalise(package_id: str, raw: RawPackage) -> Package:
             shown in one line, or an attribute has a form that nixpkgs does not write.
     """
     meta = raw.meta or {}
+    attribute_set, _ = attribute.split(package_id)
     pname, version, name = _names(raw)
     changelogs = _read(meta, "changelog", _urls, _NO_STRINGS)
     download_pages = _read(meta, "downloadPage", _urls, _NO_STRINGS)
@@ -161,7 +178,7 @@ def normalise(package_id: str, raw: RawPackage) -> Package:
     cpe, purls = _read(meta, "identifiers", _identifiers, _NO_IDENTIFIERS)
     return Package(
         package_id=checked_id(package_id),
-        attribute_set=_attribute_set(package_id),
+        attribute_set=attribute_set and sys.intern(attribute_set),
         name=name,
         pname=pname,
         version=version,
@@ -208,15 +225,6 @@ def checked_id(package_id: str) -> str:
     if not package_id.isprintable():
         raise MalformedError(f"the attribute path {package_id!a} holds control characters")
     return package_id
-
-
-# Dots inside quotes are part of an attribute's name: `nodePackages."@angular/cli.beta"`.
-_ATTRIBUTE_SET = re.compile(r'(.+)\.(?:"(?:[^"\\]|\\.)*"|[^".]*)')
-
-
-def _attribute_set(package_id: str) -> str | None:
-    match = _ATTRIBUTE_SET.fullmatch(package_id)
-    return sys.intern(match[1]) if match else None
 
 
 def _names(raw: RawPackage) -> tuple[str, str | None, str]:

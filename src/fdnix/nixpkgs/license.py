@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from fdnix.nixpkgs.text import fold_line, valid_url
+from fdnix.nixpkgs.values import as_flag, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -195,39 +196,21 @@ def _licenses(value: object) -> Iterable[License]:
 
 
 def _license(value: Mapping[str, object]) -> License:
-    spdx_id = _string(value, "spdxId")
+    spdx_id = text_of(value, "spdxId")
     if spdx_id is not None and (
         not _IDENTIFIER.fullmatch(spdx_id) or spdx_id.lower() in _NO_IDENTIFIER
     ):
         spdx_id = None
-    url = _string(value, "url")
+    url = text_of(value, "url")
     return License(
-        short_name=_string(value, "shortName"),
-        full_name=_string(value, "fullName"),
+        short_name=text_of(value, "shortName"),
+        full_name=text_of(value, "fullName"),
         spdx_id=spdx_id,
         url=url and valid_url(url),
-        free=_flag(value, "free"),
-        redistributable=_flag(value, "redistributable"),
-        deprecated=_flag(value, "deprecated"),
+        free=as_flag(value.get("free")),
+        redistributable=as_flag(value.get("redistributable")),
+        deprecated=as_flag(value.get("deprecated")),
     )
-
-
-def _string(value: Mapping[str, object], field: str) -> str | None:
-    found = value.get(field)
-    if found is None:
-        return None
-    if isinstance(found, str):
-        return fold_line(found)
-    raise ValueError(f"{field} of a licence is {found!r:.60}, expected a string")
-
-
-def _flag(value: Mapping[str, object], field: str) -> bool | None:
-    found = value.get(field)
-    if found is None or isinstance(found, bool):
-        return found
-    if found in ("true", "false"):
-        return found == "true"
-    raise ValueError(f"{field} of a licence is {found!r:.60}, expected true or false")
 
 
 def _ref(licence: License) -> str:

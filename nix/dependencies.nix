@@ -10,6 +10,7 @@ python: [
   python.model2vec
   python.msgspec
   python.numpy
+  python.packaging
   python.pyarrow
   python.pydantic
   python.rich

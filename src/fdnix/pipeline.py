@@ -24,8 +24,7 @@ from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
-from fdnix.nixpkgs.fetched import Fetched, Limits, Unchanged
-from fdnix.nixpkgs.source import fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from fdnix.progress import log, progress
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified

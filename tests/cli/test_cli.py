@@ -275,7 +275,7 @@ def _malformed(number: int, bad: int) -> bytes:
 
 
 BAD = {
-    "cut off": (_document(entries(50))[:-700], 4, "the last whole entry is"),
+    "cut off": (_document(entries(50))[:-700], 4, "the last attribute before it is"),
     "empty file": (b"", 3, "is empty"),
     "empty catalogue": (_document({}), 4, "lists no packages"),
     "a list": (b"[1, 2, 3]", 4, "is JSON but no catalogue"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdnix.nixpkgs.license import SPDX_IDS, License, read_license
+from fdnix.nixpkgs.license import License, read_license
 
 _MIT = {
     "deprecated": False,
@@ -158,18 +158,28 @@ def test_licences_that_spdx_does_not_list(value: object, expression: str) -> Non
     ("text", "expression"),
     [
         ("lgpl-3.0-or-later", "LGPL-3.0-or-later"),
-        ("MIT OR (Apache-2.0 AND ISC)", "MIT OR Apache-2.0 AND ISC"),
+        ("mit or (Apache-2.0 and ISC)", "MIT OR (Apache-2.0 AND ISC)"),
+        ("LicenseRef-Own", "LicenseRef-Own"),
         ("GPL-2.0+", "GPL-2.0+"),
         ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
         ("free", "LicenseRef-free"),
         ("GPLv2 (see COPYING)", "LicenseRef-GPLv2-see-COPYING"),
         ("MIT AND", "LicenseRef-MIT-AND"),
-        ("(" * 400 + "MIT" + ")" * 400, "MIT"),
+        ("GPL-2.0-only AND own", "LicenseRef-GPL-2.0-only-AND-own"),
+        ("(" * 100 + "MIT" + ")" * 100, "(" * 100 + "MIT" + ")" * 100),
         ("(" * 100_000, "LicenseRef-unnamed"),
     ],
 )
 def test_plain_strings_of_older_releases(text: str, expression: str) -> None:
     assert _expression(text) == expression
+
+
+def test_an_expression_among_others_keeps_its_meaning() -> None:
+    assert _expression(["MIT OR ISC", _spdx("Zlib")]) == "(MIT OR ISC) AND Zlib"
+    assert (
+        _expression(_exception("MIT OR ISC", _spdx("LLVM-exception")))
+        == "LicenseRef-MIT-OR-ISC-WITH-LLVM-exception"
+    )
 
 
 def test_a_plain_string_is_kept_among_the_licences() -> None:
@@ -188,6 +198,7 @@ def test_a_plain_string_is_kept_among_the_licences() -> None:
         {"operator": "XOR", "licenses": []},
         {"licenses": "MIT", "operator": "AND"},
         {"license": _MIT, "exception": 5},
+        {"license": _MIT, "exception": "Classpath-exception-2.0"},
     ],
 )
 def test_other_forms_are_refused(value: object) -> None:
@@ -195,11 +206,24 @@ def test_other_forms_are_refused(value: object) -> None:
         read_license(value)
 
 
-_texts = st.text(max_size=12)
+_SPDX_IDS = (
+    "MIT",
+    "Apache-2.0",
+    "GPL-2.0-only",
+    "GPL-2.0+",
+    "GPL-2.0-with-classpath-exception",
+    "MPL-2.0-no-copyleft-exception",
+    "LLVM-exception",
+    "Classpath-exception-2.0",
+    "BOLA-1.1",
+    " MIT",
+    "unknown",
+)
+_texts = st.text(max_size=12) | st.sampled_from(["MIT OR ISC", "GPL-2.0-only AND (ISC OR MIT)"])
 _simple = st.fixed_dictionaries(
     {},
     optional={
-        "spdxId": st.sampled_from(sorted(SPDX_IDS.values())) | st.sampled_from([" MIT", "unknown"]),
+        "spdxId": st.sampled_from(_SPDX_IDS),
         "shortName": _texts,
         "fullName": _texts,
         "url": _texts,
@@ -243,13 +267,6 @@ def test_every_expression_follows_the_grammar_of_spdx(value: object) -> None:
     expression = _expression(value)
     if expression is not None:
         assert _is_expression(expression), expression
-
-
-@given(_values)
-def test_reading_an_expression_gives_it_back(value: object) -> None:
-    expression = _expression(value)
-    if expression is not None and len(expression) <= 1000:
-        assert _expression(expression) == expression
 
 
 @given(st.text())

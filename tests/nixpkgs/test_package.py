@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fdnix.nixpkgs.package import (
-    License,
-    Maintainer,
-    MalformedError,
-    Package,
-    RawPackage,
-    normalise,
-)
+from fdnix.nixpkgs.license import License
+from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, normalise
+from fdnix.nixpkgs.people import Maintainer
 
 
 def _package(package_id: str = "hello", /, meta: Any = None, **entry: Any) -> Package:
@@ -151,24 +146,7 @@ def test_flags_may_be_strings_as_in_older_releases(value: object, flag: bool | N
     assert _meta(broken=value).broken is flag
 
 
-@pytest.mark.parametrize(
-    ("value", "maintainer"),
-    [
-        ("Ann Lee <ann@example.org>", Maintainer(name="Ann Lee", email="ann@example.org")),
-        ("ann@example.org", Maintainer(email="ann@example.org")),
-        ("ann", Maintainer(name="ann")),
-        ({"name": "Ann", "githubId": "7"}, Maintainer(name="Ann", github_id=7)),
-        ({"matrix": "@ann:example.org"}, Maintainer(matrix="@ann:example.org")),
-    ],
-)
-def test_forms_of_maintainers(value: object, maintainer: Maintainer) -> None:
-    assert _meta(maintainers=[value, value]).maintainers == (maintainer,)
-    assert _meta(maintainers=value).maintainers == (maintainer,)
-
-
-def test_forms_of_teams_and_provenance() -> None:
-    assert _meta(teams=["a", {"shortName": "b", "members": [{}]}]).teams == ("a", "b")
-    assert _meta(teams={"github": "c"}).teams == ("c",)
+def test_forms_of_provenance() -> None:
     provenance = _meta(sourceProvenance=["fromSource", {"shortName": "binaryFirmware"}])
     assert provenance.source_provenance == ("fromSource", "binaryFirmware")
 
@@ -340,3 +318,13 @@ def test_any_meta_is_a_package_or_refused_with_a_reason(meta: dict[str, Any]) ->
     else:
         assert package.package_id == "hello"
         assert package.meta_extra is None or isinstance(json.loads(package.meta_extra), dict)
+
+
+def test_a_variant_knows_what_it_is_called_without_versions() -> None:
+    package = _package("python313Packages.rust_1_89", name="rust-1.89.0")
+    assert (package.attribute, package.family, package.base) == (
+        "rust_1_89",
+        "pythonPackages",
+        "rust",
+    )
+    assert _package("hello").family is None

@@ -12,11 +12,12 @@ import re
 from functools import lru_cache
 from hashlib import blake2b
 
+from fdnix.nixpkgs.attribute import split
+
 TEXT_VERSION = 1
 """Raised by every change of `embedding_text`; it is part of the content hash."""
 
 _LONG_DESCRIPTION_CHARACTERS = 300
-_LEAF = re.compile(r'(?:^|\.)("(?:[^"\\]|\\.)*"|[^".]*)$')
 _VERSION_SUFFIX = re.compile(r"(?<=[A-Za-z])[_-]?\d+(?:[_.]\d+)*$")
 _WORD_BOUNDARY = re.compile(r"[^\w+#]+|_+|(?<=[a-z])(?=[A-Z])")
 _DIGITS = re.compile(r"\d+")
@@ -37,10 +38,10 @@ def embedding_text(
     not tell it; the description; and the start of the long description, up to a word's end.
     Where the descriptions quote the package's own version, it is left out.
     """
-    attribute_set, leaf = _split(package_id)
+    attribute_set, attribute = split(package_id)
     # A number that is part of the name itself, as in x264, is no version.
-    name = leaf if leaf == pname else _VERSION_SUFFIX.sub("", leaf)
-    words = " ".join([*_words(name), *_set_words(attribute_set)]) or pname
+    name = attribute if attribute == pname else _VERSION_SUFFIX.sub("", attribute)
+    words = " ".join([*_words(name), *_set_words(attribute_set or "")]) or pname
     program = main_program if main_program and not _tells(name, main_program) else ""
     about = _without(version, description or "")
     start = _start(_without(version, long_description or ""), _LONG_DESCRIPTION_CHARACTERS)
@@ -50,17 +51,6 @@ def embedding_text(
 def content_hash(text: str) -> str:
     """The BLAKE2b-128 of an embedding text and the text's version, as 32 hexadecimal digits."""
     return blake2b(f"{TEXT_VERSION}\n{text}".encode(), digest_size=16).hexdigest()
-
-
-def _split(package_id: str) -> tuple[str, str]:
-    """The attribute set and the attribute, which may be quoted, of an attribute path."""
-    if '"' not in package_id:
-        attribute_set, _, leaf = package_id.rpartition(".")
-        return attribute_set, leaf
-    match = _LEAF.search(package_id)
-    if match is None:
-        return "", package_id
-    return package_id[: match.start()], match[1].strip('"')
 
 
 def _words(name: str) -> list[str]:

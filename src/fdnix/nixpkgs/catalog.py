@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import re
 import zlib
 from dataclasses import dataclass
@@ -36,11 +35,10 @@ _REMEDY = "fetch or generate it again"
 
 @dataclass(frozen=True)
 class Catalog:
-    """The entries by attribute path, with the checksum and size in bytes of the JSON as it was."""
+    """The entries by attribute path, and the checksum of the JSON as it was."""
 
     entries: dict[str, msgspec.Raw]
     sha256: str
-    size: int
     repeated: tuple[str, ...] = ()
     """Attribute paths that were listed again; `entries` holds their first entry."""
 
@@ -68,7 +66,7 @@ def read_catalog(path: Path) -> Catalog:
     del data
     checksum = hashlib.sha256(document).hexdigest()
     entries, repeated = _entries(document, str(path))
-    return Catalog(entries, checksum, len(document), repeated)
+    return Catalog(entries, checksum, repeated)
 
 
 def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
@@ -209,38 +207,71 @@ def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple
     """Return the entries of a document in either form, and the attribute paths listed again."""
     if not document or document.isspace():
         raise DataError(f"{where}: holds nothing once decompressed; {_REMEDY}")
-    members = _members(document, where)
-    packages = document
-    if _is_channel(members):
-        packages = _channel_packages(members, where)
-        members = _members(packages, where)
-    elif "version" in members and not bytes(members["version"]).startswith(b"{"):
-        raise DataError(f"{where}: has a version but no packages; {_REMEDY}")
+    members, repeated = _members(document, where)
+    version = members.get("version")
+    # A bare catalogue may have packages of these names, which are objects with a name.
+    if version is not None and not bytes(version).startswith(b"{"):
+        _check_version(msgspec.json.decode(version), where)
+        if "packages" not in members:
+            raise DataError(f"{where}: has a version but no packages; {_REMEDY}")
+        members, repeated = _members(members["packages"], where)
+    elif "packages" in members:
+        package, _ = _members(members["packages"], where)
+        if not {"name", "pname"} & package.keys():
+            _check_version(None, where)
     if not members:
         raise DataError(f"{where}: lists no packages; {_REMEDY}")
-    if _lists_each_once(packages, members):
-        return members, ()
-    first, repeated = _first_entries(packages)
-    if first.keys() != members.keys():
-        raise DataError(f"{where}: is nested too deeply to be a catalogue")
-    return first, repeated
+    return members, repeated
 
 
-def _members(document: bytes, where: str) -> dict[str, msgspec.Raw]:
+class _Key:
+    """A key of a JSON object, equal to no other, so that one listed again replaces nothing."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _members(
+    document: bytes | msgspec.Raw, where: str
+) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
+    """Return the members of an object, the first of each key, and the keys listed again."""
+    last = ""
+
+    def key(_: type, text: str) -> _Key:
+        nonlocal last
+        last = text
+        return _Key(text)
+
+    decode_listed = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=key).decode
     try:
-        return _decode_members(document)
+        listed = decode_listed(document)
     except msgspec.ValidationError as error:
         raise DataError(f"{where}: is JSON but no catalogue: {_plain_reason(str(error))}") from None
     except RecursionError:
         raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        whole = _LONE_SURROGATES.sub(_replacement, document)
-        if whole != document:
+        broken = bytes(document)
+        whole = _LONE_SURROGATES.sub(_replacement, broken)
+        if whole != broken:
             return _members(whole, where)
-        raise DataError(f"{where}: {_where_invalid(document, error)}; {_REMEDY}") from None
+        before = (
+            f"the last attribute before it is {_shown(last)}" if last else "no attribute before it"
+        )
+        raise DataError(
+            f"{where}: is no valid JSON: {_where_invalid(broken, error)}; {before}; {_REMEDY}"
+        ) from None
+    members: dict[str, msgspec.Raw] = {}
+    repeated = []
+    for listed_key, value in listed.items():
+        if listed_key.text in members:
+            repeated.append(listed_key.text)
+        else:
+            members[listed_key.text] = value
+    return members, tuple(repeated)
 
 
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 # Every escape is matched, so that the second backslash of an escaped one begins none.
 _LONE_SURROGATES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -253,30 +284,16 @@ def _replacement(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape["lone"] else escape[0]
 
 
-def _is_channel(members: dict[str, msgspec.Raw]) -> bool:
-    """Tell the channel's form from a bare catalogue that has a package named `packages`."""
-    packages = members.get("packages")
-    if packages is None:
-        return False
-    try:
-        return not {"name", "pname"} & _decode_members(packages).keys()
-    except msgspec.ValidationError:
-        return True
-
-
-def _channel_packages(members: dict[str, msgspec.Raw], where: str) -> bytes:
-    version = msgspec.json.decode(members["version"]) if "version" in members else None
+def _check_version(version: object, where: str) -> None:
     if version not in _VERSIONS:
         found = "none" if version is None else repr(version)
         raise DataError(
             f"{where}: the version of the catalogue's form is {found:.40}, and fdnix reads 2;"
             " a newer fdnix may read it"
         )
-    return bytes(members["packages"])
 
 
 def _where_invalid(document: bytes, error: Exception) -> str:
-    """Return where in the document the error is, and the last attribute path that is whole."""
     match = re.fullmatch(r"JSON is malformed: (.*) \(byte (\d+)\)", str(error))
     if isinstance(error, UnicodeDecodeError):
         problem, at = "text that is not UTF-8", _first_byte_not_utf8(document)
@@ -285,13 +302,7 @@ def _where_invalid(document: bytes, error: Exception) -> str:
     else:
         problem, at = "the document is cut off", len(document)
     line = document.count(b"\n", 0, at) + 1
-    head = _CHANNEL_HEAD.match(document)
-    progress = "no entry before it is whole"
-    for package_id, start, _ in _walk(document, head.end() if head else 0):
-        # Unlike the channel form's version.
-        if document.startswith(b"{", start):
-            progress = f"the last whole entry is {_shown(package_id)}"
-    return f"is no valid JSON: {problem} at byte {at:,}, line {line:,}; {progress}"
+    return f"{problem} at byte {at:,}, line {line:,}"
 
 
 def _first_byte_not_utf8(document: bytes) -> int:
@@ -300,71 +311,3 @@ def _first_byte_not_utf8(document: bytes) -> int:
     except UnicodeDecodeError as error:
         return error.start
     return len(document)
-
-
-def _lists_each_once(packages: bytes, entries: dict[str, msgspec.Raw]) -> bool:
-    """Tell from the length alone whether `entries`, where later ones replace, is all there is.
-
-    What JSON writers put around entries is the same for each; so if the document is as long as its
-    entries and what is around them, nothing was replaced. A document by hand may be laid out
-    unevenly, which costs a slower look at it and no more.
-    """
-    layout = _LAYOUT.match(packages)
-    if layout is None:
-        return False
-    before, colon = len(layout[1]), len(layout[2])
-    length = _length_without_blanks(packages, len(packages))
-    after = length - 1 - _length_without_blanks(packages, length - 1)
-    keys = len(msgspec.json.encode(list(entries))) - len(entries) - 1
-    values = sum(memoryview(raw).nbytes for raw in entries.values())
-    commas = len(entries) - 1
-    around = layout.start(1) + len(entries) * (before + colon) + commas + after + len("}")
-    return length == keys + values + around
-
-
-def _length_without_blanks(document: bytes, length: int) -> int:
-    """Return the length without white space at the end, looked at in place: copies are large."""
-    while length and document[length - 1 : length].isspace():
-        length -= 1
-    return length
-
-
-_LAYOUT = re.compile(rb'\s*\{(\s*)"(?:[^"\\]|\\.)*"(\s*:\s*)')
-
-
-def _first_entries(packages: bytes) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
-    entries: dict[str, msgspec.Raw] = {}
-    repeated = []
-    for package_id, start, end in _walk(packages):
-        if package_id in entries:
-            repeated.append(package_id)
-        else:
-            entries[package_id] = msgspec.Raw(packages[start:end])
-    return entries, tuple(repeated)
-
-
-_CHANNEL_HEAD = re.compile(
-    rb'\s*\{\s*(?:"version"\s*:\s*(?:"[^"]*"|\d+)\s*,\s*)?"packages"\s*:(?=\s*\{)'
-)
-_OPEN = re.compile(r"\s*\{\s*")
-_KEY = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
-_COMMA = re.compile(r"\s*,\s*")
-
-
-def _walk(document: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
-    """Yield (attribute path, first byte, byte after the last) of every whole entry, in order.
-
-    Slow, and so only for documents in which something is wrong. Latin-1 makes one character of
-    every byte, and JSON's own characters are the same in it.
-    """
-    text = document.decode("latin-1")
-    scan = json.JSONDecoder(strict=False).raw_decode
-    separator = _OPEN.match(text, start)
-    while separator and (key := _KEY.match(text, separator.end())):
-        try:
-            _, end = scan(text, key.end())
-            package_id = msgspec.json.decode(key[1].encode("latin-1"), type=str)
-        except (ValueError, RecursionError, msgspec.DecodeError):
-            return
-        yield package_id, key.end(), end
-        separator = _COMMA.match(text, end)

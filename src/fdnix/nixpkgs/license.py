@@ -16,20 +16,22 @@ The expression follows SPDX 2.3, Annex D ("SPDX license expressions"): `WITH` bi
 - In such lists an exception used to be written after its licence (`[ asl20 llvm-exception ]`), so
   one that follows a licence it can belong to is joined to that by `WITH`; any other exception
   without a licence is no valid SPDX and becomes a `LicenseRef-`.
-- Older releases also write plain strings. They are read as SPDX expressions, identifiers without
-  regard to case (Annex D.2), and words that are no identifier become `LicenseRef-`.
+- Older releases also write plain strings. One that is an SPDX expression, without regard to case
+  (Annex D.2), is that; any other becomes one `LicenseRef-`.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from importlib.resources import files
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from fdnix.nixpkgs.text import fold_line, valid_url
+from fdnix.nixpkgs.values import as_flag, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,15 +70,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9.-]+\+?")
 _NO_IDENTIFIER = frozenset({"unknown", "none", "noassertion"})
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9.]+")
 _EXCEPTION = re.compile(r"(?!.*-(?:with|no)-).*-exception(?:-[0-9.]+)?", re.IGNORECASE)
-_TOKEN = re.compile(r"[()]|[^\s()]+")
 # Longer strings are prose, and prose may nest parentheses without end.
 _LONGEST_EXPRESSION = 1000
-
-SPDX_IDS: Mapping[str, str] = {
-    identifier.lower(): identifier
-    for identifier in (files(__package__) / "spdx-ids.txt").read_text("utf-8").split()
-}
-"""The SPDX identifiers nixpkgs' own licences carry, by their lower-case form."""
 
 
 def read_license(value: object) -> Licensing:
@@ -100,7 +95,7 @@ def _node(value: object) -> _Node | None:
             return None
         case str():
             text = fold_line(value)
-            return None if text is None else _parse(text)
+            return None if text is None else _from_text(text)
         case list():
             return _join("AND", _attach_exceptions(value))
         case {"licenses": list(members), "operator": "AND" | "OR" as operator}:
@@ -128,7 +123,7 @@ def _attach_exceptions(members: list[object]) -> Iterable[_Node | None]:
             and _EXCEPTION.fullmatch(exception)
             and isinstance(before, str)
             and before.startswith(_bearers(exception))
-            and " WITH " not in before
+            and " " not in before
         ):
             nodes[-1] = _with(before, exception)
         else:
@@ -160,7 +155,7 @@ def _join(operator: _Operator, nodes: Iterable[_Node | None]) -> _Node | None:
 def _with(node: _Node, exception: str) -> _Node:
     if isinstance(node, _Compound):
         return _Compound(node.operator, tuple(_with(part, exception) for part in node.parts))
-    if " WITH " in node:
+    if " " in node:
         return f"LicenseRef-{_slug(f'{node} WITH {exception}'.removeprefix('LicenseRef-'))}"
     return f"{node} WITH {exception}"
 
@@ -169,10 +164,8 @@ def _render(node: _Node) -> str:
     if isinstance(node, str):
         return node
     return f" {node.operator} ".join(
-        f"({_render(part)})"
-        if node.operator == "AND" and isinstance(part, _Compound)
-        else _render(part)
-        for part in node.parts
+        f"({text})" if node.operator == "AND" and " OR " in text else text
+        for text in map(_render, node.parts)
     )
 
 
@@ -181,8 +174,9 @@ def _licenses(value: object) -> Iterable[License]:
         case str():
             text = fold_line(value)
             if text is not None:
-                spdx_id = SPDX_IDS.get(text.lower())
-                yield License(spdx_id=spdx_id) if spdx_id else License(short_name=text)
+                expression = _from_text(text)
+                listed = " " not in expression and not expression.startswith("LicenseRef-")
+                yield License(spdx_id=expression) if listed else License(short_name=text)
         case list():
             for member in value:
                 yield from _licenses(member)
@@ -195,39 +189,21 @@ def _licenses(value: object) -> Iterable[License]:
 
 
 def _license(value: Mapping[str, object]) -> License:
-    spdx_id = _string(value, "spdxId")
+    spdx_id = text_of(value, "spdxId")
     if spdx_id is not None and (
         not _IDENTIFIER.fullmatch(spdx_id) or spdx_id.lower() in _NO_IDENTIFIER
     ):
         spdx_id = None
-    url = _string(value, "url")
+    url = text_of(value, "url")
     return License(
-        short_name=_string(value, "shortName"),
-        full_name=_string(value, "fullName"),
+        short_name=text_of(value, "shortName"),
+        full_name=text_of(value, "fullName"),
         spdx_id=spdx_id,
         url=url and valid_url(url),
-        free=_flag(value, "free"),
-        redistributable=_flag(value, "redistributable"),
-        deprecated=_flag(value, "deprecated"),
+        free=as_flag(value.get("free")),
+        redistributable=as_flag(value.get("redistributable")),
+        deprecated=as_flag(value.get("deprecated")),
     )
-
-
-def _string(value: Mapping[str, object], field: str) -> str | None:
-    found = value.get(field)
-    if found is None:
-        return None
-    if isinstance(found, str):
-        return fold_line(found)
-    raise ValueError(f"{field} of a licence is {found!r:.60}, expected a string")
-
-
-def _flag(value: Mapping[str, object], field: str) -> bool | None:
-    found = value.get(field)
-    if found is None or isinstance(found, bool):
-        return found
-    if found in ("true", "false"):
-        return found == "true"
-    raise ValueError(f"{field} of a licence is {found!r:.60}, expected true or false")
 
 
 def _ref(licence: License) -> str:
@@ -236,13 +212,12 @@ def _ref(licence: License) -> str:
 
 
 def _exception_id(value: object) -> str:
-    if isinstance(value, str):
-        exception = License(spdx_id=SPDX_IDS.get(value.lower()), short_name=value)
-    elif isinstance(value, dict):
-        exception = _license(value)
-    else:
+    if not isinstance(value, dict):
         raise ValueError(f"expected a licence exception, found {value!r:.60}")  # noqa: TRY004
-    return exception.spdx_id or _ref(exception).replace("LicenseRef-", "AdditionRef-", 1)
+    exception = _license(value)
+    if exception.spdx_id and not exception.spdx_id.endswith("+"):
+        return exception.spdx_id
+    return _ref(exception).replace("LicenseRef-", "AdditionRef-", 1)
 
 
 def _slug(name: str) -> str:
@@ -250,55 +225,8 @@ def _slug(name: str) -> str:
     return _FORBIDDEN.sub("-", bare).strip("-") or "unnamed"
 
 
-def _parse(text: str) -> _Node:
-    if len(text) <= _LONGEST_EXPRESSION:
-        tokens = _TOKEN.findall(text)[::-1]
-        try:
-            node = _parse_operands(tokens, "OR")
-        except (IndexError, ValueError, RecursionError):
-            pass
-        else:
-            if not tokens:
-                return node
-    return _operand(_slug(text[:_LONGEST_EXPRESSION]))
-
-
-def _parse_operands(tokens: list[str], operator: _Operator) -> _Node:
-    """Take from the end of `tokens` what one operator joins; `AND` binds tighter than `OR`."""
-    parts: list[_Node] = []
-    while True:
-        parts.append(_parse_operands(tokens, "AND") if operator == "OR" else _parse_operand(tokens))
-        if not tokens or tokens[-1] != operator:
-            node = _join(operator, parts)
-            if node is None:
-                raise ValueError(tokens)
-            return node
-        tokens.pop()
-
-
-def _parse_operand(tokens: list[str]) -> _Node:
-    token = tokens.pop()
-    if token == "(":  # noqa: S105  a parenthesis, no password
-        node = _parse_operands(tokens, "OR")
-        if tokens.pop() != ")":
-            raise ValueError(tokens)
-        return node
-    if token in {")", "AND", "OR", "WITH"}:
-        raise ValueError(token)
-    licence = _operand(token)
-    if tokens and tokens[-1] == "WITH":
-        tokens.pop()
-        exception = tokens.pop()
-        if not _IDENTIFIER.fullmatch(exception):
-            raise ValueError(exception)
-        known = SPDX_IDS.get(exception.lower())
-        prefix = "" if known or exception.startswith("AdditionRef-") else "AdditionRef-"
-        return f"{licence} WITH {prefix}{known or _slug(exception)}"
-    return licence
-
-
-def _operand(word: str) -> str:
-    known = SPDX_IDS.get(word.removesuffix("+").lower())
-    if known and not _EXCEPTION.fullmatch(known):
-        return known + ("+" if word.endswith("+") else "")
-    return f"LicenseRef-{_slug(word.removeprefix('LicenseRef-'))}"
+def _from_text(text: str) -> str:
+    with suppress(InvalidLicenseExpression):
+        if len(text) <= _LONGEST_EXPRESSION:
+            return canonicalize_license_expression(text)
+    return f"LicenseRef-{_slug(text[:_LONGEST_EXPRESSION].removeprefix('LicenseRef-'))}"

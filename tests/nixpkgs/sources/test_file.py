@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.source import Fetched, fetch
+from fdnix.nixpkgs.sources import Fetched, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ FROM_STDIN = """
 import sys
 from pathlib import Path
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.source import fetch
+from fdnix.nixpkgs.sources import fetch
 try:
     with fetch(
         "-", channel="", nixpkgs_path="", channel_url="", workdir=Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""What a source hands over, and the limits it keeps to."""
+"""What a source is, what it hands over, and the limits it keeps to."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@contextmanager
-def nameless_file(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Yield a temporary file on the disk of `directory`, and a path that opens it from its start.
-
-    It has no name there, so that a process that is killed leaves nothing behind.
-    """
-    with tempfile.TemporaryFile(dir=directory) as file:
-        yield file, Path(f"/dev/fd/{file.fileno()}")
+    from contextlib import AbstractContextManager
 
 
 SourceName = Literal["nix-env", "channel", "sample", "file"]
@@ -55,8 +46,6 @@ class Fetched:
     etag: str | None = None
     """What `fetch` takes as `known_etag` the next time."""
     nix_version: str | None = None
-    root: str | None = None
-    """The nixpkgs directory that `meta.position` starts with; None where positions are relative."""
     warnings: str | None = None
     """The end of what nix-env wrote to stderr although it succeeded."""
 
@@ -67,3 +56,34 @@ class Unchanged:
 
     channel: str
     etag: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and how a source works."""
+
+    directory: Path
+    """For temporary files, and for what the next call goes on with."""
+    limits: Limits
+    progress: Progress
+
+
+class Source(Protocol):
+    """Where a catalogue can be had from."""
+
+    def fetch(self, work: Work, /) -> AbstractContextManager[Fetched | Unchanged]:
+        """Yield the catalogue as a file that lasts until the context ends.
+
+        Raises:
+            SourceError: The catalogue could not be had.
+        """
+
+
+@contextmanager
+def nameless_file(directory: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a temporary file on the disk of `directory`, and a path that opens it from its start.
+
+    It has no name there, so that a process that is killed leaves nothing behind.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        yield file, Path(f"/dev/fd/{file.fileno()}")

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.fetched import Fetched, nameless_file
+from fdnix.nixpkgs.sources.source import Fetched, nameless_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from fdnix.nixpkgs.fetched import Limits, Progress
+    from fdnix.nixpkgs.sources.source import Progress, Work
 
 logger = logging.getLogger(__name__)
 
@@ -47,66 +47,71 @@ _ASIDE_SECONDS = 60
 _GRACE_SECONDS = 2.0
 
 
-def can_evaluate(nixpkgs_path: str) -> bool:
-    """Tell whether nix-env is installed and `nixpkgs_path` leads to a nixpkgs.
+@dataclass(frozen=True)
+class NixEnv:
+    """The nixpkgs at `nixpkgs_path`; `tarball` is evaluated where Nix finds no `<nixpkgs>`."""
 
-    A URL counts without being asked for; `<nixpkgs>` counts where Nix finds it on this machine.
-    """
-    if shutil.which("nix-env") is None:
-        return False
-    return bool(_URL.match(nixpkgs_path)) or _directory(nixpkgs_path) is not None
+    nixpkgs_path: str
+    tarball: str | None = None
 
+    def is_ready(self) -> bool:
+        """Tell whether nix-env is installed and `nixpkgs_path` leads to a nixpkgs.
 
-def is_here(nixpkgs_path: str) -> bool:
-    """Tell whether `nixpkgs_path` leads to a nixpkgs on this machine, as a URL does not."""
-    return _directory(nixpkgs_path) is not None
+        A URL counts without being asked for; `<nixpkgs>` counts where Nix finds it on this machine.
+        """
+        if shutil.which("nix-env") is None:
+            return False
+        path = self.nixpkgs_path
+        return bool(_URL.match(path)) or _directory(path) is not None
 
+    @contextmanager
+    def fetch(self, work: Work) -> Iterator[Fetched]:
+        """Yield the catalogue, evaluated by nix-env.
 
-@contextmanager
-def evaluate(
-    nixpkgs_path: str, *, workdir: Path, limits: Limits, progress: Progress
-) -> Iterator[Fetched]:
-    """Yield the catalogue of the nixpkgs at `nixpkgs_path`, evaluated by nix-env.
+        The listing is the one the channels publish: nixpkgs' own configuration for it, no aliases,
+        no overlays of the user, and packages that are broken, insecure or unfree listed with their
+        flags (nix-env only marks them; allowing them would change `meta.available`).
 
-    The listing is the one the channels publish: nixpkgs' own configuration for it, no aliases, no
-    overlays of the user, and packages that are broken, insecure or unfree listed with their flags
-    (nix-env only marks them; allowing them would change `meta.available`).
+        nix-env and whatever it started are ended when the time is over or this process is told to
+        stop.
 
-    nix-env and whatever it started are ended when the time is over or this process is told to
-    stop.
-
-    Raises:
-        SourceError: nix-env is missing, was ended, failed or listed nothing, or there is no
-            nixpkgs at `nixpkgs_path`.
-    """
-    if shutil.which("nix-env") is None:
-        raise SourceError(
-            "nix-env is not installed (or not on PATH); install Nix, which Debian packages as "
-            "nix-bin, or set NIXPKGS_SOURCE=channel to download the catalogue instead"
-        )
-    command = _command(nixpkgs_path)
-    deadline = time.monotonic() + limits.total
-    with (
-        nameless_file(workdir) as (listing, path),
-        tempfile.TemporaryDirectory(dir=workdir, prefix="nix-store-") as store,
-    ):
-        try:
-            outcome = _with_any_store(command, listing, store, deadline, progress)
-        except TimeoutError as error:
+        Raises:
+            SourceError: nix-env is missing, was ended, failed or listed nothing, or there is no
+                nixpkgs at `nixpkgs_path`.
+        """
+        if shutil.which("nix-env") is None:
             raise SourceError(
-                f"nix-env had not finished evaluating {nixpkgs_path!r} after {limits.total:g} s "
-                "and was ended; raise NIXPKGS_TIMEOUT, or set NIXPKGS_SOURCE=channel"
-            ) from error
-        _check(outcome, listing, nixpkgs_path)
-        directory = _directory(nixpkgs_path)
-        yield Fetched(
-            path=path,
-            source="nix-env",
-            revision=_revision(nixpkgs_path, directory, outcome.env),
-            nix_version=_version(),
-            root=None if directory is None else str(directory),
-            warnings=outcome.stderr.strip() or None,
-        )
+                "nix-env is not installed (or not on PATH); install Nix, which Debian packages as "
+                "nix-bin, or set NIXPKGS_SOURCE=channel to download the catalogue instead"
+            )
+        nixpkgs_path = self._to_evaluate()
+        command = _command(nixpkgs_path)
+        deadline = time.monotonic() + work.limits.total
+        with (
+            nameless_file(work.directory) as (listing, path),
+            tempfile.TemporaryDirectory(dir=work.directory, prefix="nix-store-") as store,
+        ):
+            try:
+                outcome = _with_any_store(command, listing, store, deadline, work.progress)
+            except TimeoutError as error:
+                raise SourceError(
+                    f"nix-env had not finished evaluating {nixpkgs_path!r} after "
+                    f"{work.limits.total:g} s and was ended; raise NIXPKGS_TIMEOUT, or set "
+                    "NIXPKGS_SOURCE=channel"
+                ) from error
+            _check(outcome, listing, nixpkgs_path)
+            yield Fetched(
+                path=path,
+                source="nix-env",
+                revision=_revision(nixpkgs_path, _directory(nixpkgs_path), outcome.env),
+                nix_version=_version(),
+                warnings=outcome.stderr.strip() or None,
+            )
+
+    def _to_evaluate(self) -> str:
+        path = self.nixpkgs_path
+        missing = path == "<nixpkgs>" and _directory(path) is None
+        return self.tarball if missing and self.tarball else path
 
 
 def _command(nixpkgs_path: str) -> list[str]:

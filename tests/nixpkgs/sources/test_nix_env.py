@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.source import Fetched, Limits, choose, fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, choose, fetch
 from support.channel_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NIXPKGS = Path(__file__).parents[1] / "support" / "nixpkgs"
+NIXPKGS = Path(__file__).parents[2] / "support" / "nixpkgs"
 REVISION = "0b4defa2584f8ea2f6e5c9a1b3d7f60819a2c3e4"
 HAS_NIX = shutil.which("nix-env") is not None
 
@@ -133,9 +133,8 @@ def test_the_answer_says_what_evaluated_and_where_positions_start(
         assert answer.nix_version is not None
         assert answer.nix_version[0].isdigit()
         assert (answer.source, answer.channel, answer.etag) == ("nix-env", None, None)
-        assert answer.root == str(nixpkgs)
         position = json.loads(answer.path.read_bytes())["hello"]["meta"]["position"]
-        assert position == f"{answer.root}/default.nix:1"
+        assert position == f"{nixpkgs}/default.nix:1"
 
 
 @needs_nix
@@ -339,7 +338,7 @@ def test_interrupting_ends_nix_env(nixpkgs: Path, tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from fdnix.nixpkgs.source import fetch
+from fdnix.nixpkgs.sources import fetch
 path, workdir = sys.argv[1:]
 with fetch("nix-env", channel="", nixpkgs_path=path, channel_url="", workdir=Path(workdir)):
     pass

@@ -14,7 +14,7 @@ import pytest
 
 from fdnix.errors import DataError, SourceError
 from fdnix.nixpkgs.catalog import read_catalog
-from fdnix.nixpkgs.source import Fetched, Limits, Unchanged, fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from support.channel_server import CHANNEL, REVISION, Channel, Fault, serve
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def test_the_next_run_goes_on_after_the_process_was_killed(
 ) -> None:
     channel.faults = [Fault(stall_after=120_000)]
     script = (
-        "import sys; from pathlib import Path; from fdnix.nixpkgs.source import fetch\n"
+        "import sys; from pathlib import Path; from fdnix.nixpkgs.sources import fetch\n"
         "with fetch('channel', channel=sys.argv[1], nixpkgs_path='', channel_url=sys.argv[2],"
         " workdir=Path(sys.argv[3])): pass"
     )

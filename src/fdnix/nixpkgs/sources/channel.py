@@ -15,13 +15,13 @@ import httpx
 
 from fdnix import __version__
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.fetched import Fetched, Unchanged
+from fdnix.nixpkgs.sources.source import Fetched, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fdnix.nixpkgs.fetched import Limits, Progress
+    from fdnix.nixpkgs.sources.source import Progress, Work
 
 logger = logging.getLogger(__name__)
 
@@ -80,60 +80,62 @@ class _Part:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """The channel called `name` under `base_url`; `known_etag` is of the catalogue had from it."""
+
+    name: str
+    base_url: str
+    known_etag: str | None = None
+
+    @contextmanager
+    def fetch(self, work: Work) -> Iterator[Fetched | Unchanged]:
+        """Yield the catalogue, downloaded, or `Unchanged` if its ETag is `known_etag`.
+
+        What had arrived when a download failed stays in `work.directory`. The next attempt, or the
+        next call, goes on with it where the server still has that very file (Range and If-Range,
+        RFC 9110 sections 13.1.5 and 14.2), and starts anew where not.
+
+        Raises:
+            SourceError: The channel's name or URL is wrong, the server refused, or it kept
+                failing.
+        """
+        url, auth = _catalogue_url(self.base_url, self.name)
+        timeout = httpx.Timeout(work.limits.read, connect=work.limits.connect)
+        # identity: the file is compressed as it is, and only bytes as they are stored can be
+        # resumed.
+        headers = {"User-Agent": f"fdnix/{__version__}", "Accept-Encoding": "identity"}
+        with (
+            _part(work.directory / f"{self.name}.packages.json.br.part") as part,
+            httpx.Client(
+                auth=auth, timeout=timeout, headers=headers, follow_redirects=True
+            ) as client,
+        ):
+            ended = False
+            try:
+                response = _persist(_Request(client, url, self), part, work)
+                ended = True
+                if response.status_code == httpx.codes.NOT_MODIFIED:
+                    yield Unchanged(self.name, self.known_etag or "")
+                else:
+                    yield Fetched(
+                        path=part.path,
+                        source="channel",
+                        channel=self.name,
+                        revision=_revision(client, url, response.url),
+                        etag=response.headers.get("ETag"),
+                    )
+            finally:
+                if ended or part.size() == 0:
+                    part.remove()
+
+
+@dataclass(frozen=True)
 class _Request:
     """What is asked for, again and again if need be."""
 
     client: httpx.Client
     url: httpx.URL
-    channel: str
-    known_etag: str | None
-
-
-@contextmanager
-def download(
-    channel: str,
-    *,
-    base_url: str,
-    known_etag: str | None,
-    workdir: Path,
-    limits: Limits,
-    progress: Progress,
-) -> Iterator[Fetched | Unchanged]:
-    """Yield the catalogue of `channel`, downloaded, or `Unchanged` if its ETag is `known_etag`.
-
-    What had arrived when a download failed stays in `workdir`. The next attempt, or the next call,
-    goes on with it where the server still has that very file (Range and If-Range, RFC 9110
-    sections 13.1.5 and 14.2), and starts anew where not.
-
-    Raises:
-        SourceError: The channel's name or URL is wrong, the server refused, or it kept failing.
-    """
-    url, auth = _catalogue_url(base_url, channel)
-    timeout = httpx.Timeout(limits.read, connect=limits.connect)
-    # identity: the file is compressed as it is, and only bytes as they are stored can be resumed.
-    headers = {"User-Agent": f"fdnix/{__version__}", "Accept-Encoding": "identity"}
-    with (
-        _part(workdir / f"{channel}.packages.json.br.part") as part,
-        httpx.Client(auth=auth, timeout=timeout, headers=headers, follow_redirects=True) as client,
-    ):
-        ended = False
-        try:
-            request = _Request(client, url, channel, known_etag)
-            response = _persist(request, part, limits, progress)
-            ended = True
-            if response.status_code == httpx.codes.NOT_MODIFIED:
-                yield Unchanged(channel, known_etag or "")
-            else:
-                yield Fetched(
-                    path=part.path,
-                    source="channel",
-                    channel=channel,
-                    revision=_revision(client, url, response.url),
-                    etag=response.headers.get("ETag"),
-                )
-        finally:
-            if ended or part.size() == 0:
-                part.remove()
+    channel: Channel
 
 
 def _catalogue_url(base_url: str, channel: str) -> tuple[httpx.URL, tuple[str, str] | None]:
@@ -171,13 +173,13 @@ def _part(path: Path) -> Iterator[_Part]:
         yield _Part(file, path)
 
 
-def _persist(request: _Request, part: _Part, limits: Limits, progress: Progress) -> httpx.Response:
-    """Download into `part`, trying as often as `limits` allow, and return the last response."""
-    url = request.url
+def _persist(request: _Request, part: _Part, work: Work) -> httpx.Response:
+    """Download into `part`, trying as often as the limits allow, and return the last response."""
+    url, limits = request.url, work.limits
     deadline = time.monotonic() + limits.total
     for attempt in range(1, limits.attempts + 1):
         try:
-            return _attempt(request, part, deadline, progress)
+            return _attempt(request, part, deadline, work.progress)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
             raise SourceError(f"{url} redirects to where nothing can be had: {error}") from error
         except (httpx.TransportError, _TryAgainError) as error:
@@ -201,7 +203,7 @@ def _cause(error: Exception) -> str:
 
 
 def _attempt(request: _Request, part: _Part, deadline: float, progress: Progress) -> httpx.Response:
-    url, known_etag = request.url, request.known_etag
+    url, known_etag = request.url, request.channel.known_etag
     had = part.resumable(url)
     headers = {} if known_etag is None else {"If-None-Match": known_etag}
     if had is not None:
@@ -209,7 +211,7 @@ def _attempt(request: _Request, part: _Part, deadline: float, progress: Progress
     with request.client.stream("GET", url, headers=headers) as response:
         if response.status_code == httpx.codes.NOT_MODIFIED and known_etag is not None:
             return response
-        _refuse_others(response, url, request.channel)
+        _refuse_others(response, url, request.channel.name)
         etag = response.headers.get("ETag")
         if response.status_code == httpx.codes.OK:
             part.restart(url, etag)

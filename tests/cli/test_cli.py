@@ -249,9 +249,12 @@ def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
     assert (tmp_path / "out/fdnix.duckdb").is_file()
 
 
-def test_a_reader_that_goes_away_early_is_no_error(indexed: Path) -> None:
+@pytest.mark.parametrize("command", ["info {}", "info --json {}", "search --db {} editor"])
+def test_a_reader_that_goes_away_early_is_no_error(command: str, indexed: Path) -> None:
+    arguments = command.format(f"'{indexed}/fdnix.duckdb'")
+    run = f"'{sys.executable}' -m fdnix {arguments}"
     ended = subprocess.run(
-        ["sh", "-c", f'"{sys.executable}" -m fdnix info "{indexed}/fdnix.duckdb" | true'],
+        ["bash", "-c", f"set -o pipefail; {run} 2> >(grep -v ' ms$' >&2) | true"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},

@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -65,6 +65,9 @@ def _exit_code(error: BaseException) -> int:
         error = error.__cause__
     code = 1
     match error:
+        # The reader of our output has gone: what rich makes of it.
+        case SystemExit(__context__=BrokenPipeError()):
+            code = 0
         case SystemExit(code=int(code)) | click.exceptions.Exit(exit_code=int(code)):
             pass
         case click.ClickException():
@@ -79,10 +82,6 @@ def _exit_code(error: BaseException) -> int:
         case ModuleNotFoundError(name=str(name)) if not name.startswith("fdnix"):
             _say(f"this needs {name}, which is not installed: pip install 'fdnix[index]'")
             code = SettingsError.exit_code
-        case BrokenPipeError():
-            # The reader of our output has gone, as in `fdnix search … | head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
         case OSError() if error.errno in _OF_THE_DISK:
             _say(error)
             code = SettingsError.exit_code
@@ -112,6 +111,14 @@ class _Group(click.Group):
             module = import_module(f"fdnix.cli.{_COMMANDS[name][0]}")
             command = getattr(module, f"{name}_command")
         return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `fdnix search … | head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
 
 
 @click.group(

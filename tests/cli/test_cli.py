@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fdnix import pipeline
 from fdnix.cli import cli, main
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
 from fdnix.progress import log
-from support.catalogues import entries, entry, settings_in, write_catalogue
+from support.catalogues import entries, entry, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,14 +57,6 @@ def fdnix(
     yield run
     log.handlers.clear()
     log.propagate = True
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with both databases of thirty packages."""
-    directory = tmp_path_factory.mktemp("indexed")
-    pipeline.run(settings_in(directory, write_catalogue(directory / "in.json", entries(30))))
-    return directory
 
 
 @pytest.mark.parametrize("command", ["", *cli.commands])

@@ -28,6 +28,8 @@ EXTRAS = {"boto3", "brotli", "httpx", "model2vec", "msgspec", "numpy", "pyarrow"
 }
 """The modules of the extras `index` and `aws`."""
 
+NOT_FOR_SEARCH = {"boto3", "httpx", "pyarrow", "pydantic", "rich"}
+
 MAIN = """
 import atexit, sys
 
@@ -74,6 +76,14 @@ def test_what_only_tells_of_commands_loads_neither_the_extras_nor_rich_nor_duckd
     said, _, loaded = ended.stdout.rpartition("loaded: ")
     assert said
     assert set(loaded.split()).isdisjoint(EXTRAS | {"rich", "duckdb"})
+
+
+def test_a_search_loads_nothing_that_only_a_run_needs(indexed: Path) -> None:
+    ended = fdnix("search", "--json", "--db", str(indexed / "fdnix.duckdb"), "editor")
+    assert ended.returncode == 0, ended.stderr
+    loaded = ended.stdout.rpartition("loaded: ")[2].split()
+    assert "duckdb" in loaded
+    assert NOT_FOR_SEARCH.isdisjoint(loaded)
 
 
 def test_without_the_extras_searching_is_explained_and_indexing_says_what_to_install() -> None:

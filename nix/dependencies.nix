@@ -1,4 +1,4 @@
-# What pyproject.toml names as dependencies and in the extra `aws`, from a set of Python packages.
+# What pyproject.toml names as dependencies and in the extras `index` and `aws`, from a set of Python packages.
 python: [
   python.boto3
   python.brotli

@@ -10,6 +10,7 @@
 let
   sources = lib.importJSON ./sources.json;
   project = (lib.importTOML ../pyproject.toml).project;
+  declared = project.dependencies ++ project.optional-dependencies.index;
   system = stdenv.hostPlatform.system;
 
   pinned =
@@ -19,7 +20,7 @@ let
       pin = "${lib.replaceStrings [ "_" ] [ "-" ] name}==${sources.duckdb.version}";
     in
     assert lib.assertMsg (
-      source.version == sources.duckdb.version && lib.elem pin project.dependencies
+      source.version == sources.duckdb.version && lib.elem pin declared
     ) "nix/sources.json has ${name} ${source.version}, pyproject.toml asks for another: run tools/nix-sources.py";
     source;
 in

@@ -52,7 +52,9 @@ def commands_page() -> str:
         click.Context(
             command, info_name=name, parent=root, max_content_width=100, terminal_width=100
         )
-        for name, command in sorted(cli.commands.items())
+        for name in cli.list_commands(root)
+        for _, command, _ in [cli.resolve_command(root, [name])]
+        if command
     ]
     for context in contexts:
         lines += [

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fdnix import pipeline
 from fdnix.cli import cli, main
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
 from fdnix.progress import log
-from support.catalogues import entries, entry, settings_in, write_catalogue
+from support.catalogues import entries, entry, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,14 +57,6 @@ def fdnix(
     yield run
     log.handlers.clear()
     log.propagate = True
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with both databases of thirty packages."""
-    directory = tmp_path_factory.mktemp("indexed")
-    pipeline.run(settings_in(directory, write_catalogue(directory / "in.json", entries(30))))
-    return directory
 
 
 @pytest.mark.parametrize("command", ["", *cli.commands])
@@ -249,9 +240,12 @@ def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
     assert (tmp_path / "out/fdnix.duckdb").is_file()
 
 
-def test_a_reader_that_goes_away_early_is_no_error(indexed: Path) -> None:
+@pytest.mark.parametrize("command", ["info {}", "info --json {}", "search --db {} editor"])
+def test_a_reader_that_goes_away_early_is_no_error(command: str, indexed: Path) -> None:
+    arguments = command.format(f"'{indexed}/fdnix.duckdb'")
+    run = f"'{sys.executable}' -m fdnix {arguments}"
     ended = subprocess.run(
-        ["sh", "-c", f'"{sys.executable}" -m fdnix info "{indexed}/fdnix.duckdb" | true'],
+        ["bash", "-c", f"set -o pipefail; {run} 2> >(grep -v ' ms$' >&2) | true"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},

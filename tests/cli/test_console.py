@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,7 @@ def test_a_terminated_run_ends_its_work_and_leaves_nothing(tmp_path: Path) -> No
         process.stdin.flush()
         assert process.stderr
         assert b"phase metadata" in process.stderr.readline()
+        time.sleep(0.5)  # it waits for more of the catalogue now
         process.terminate()
         assert process.wait(30) == 143
     assert list(tmp_path.iterdir()) == []

@@ -7,14 +7,22 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.nix import ROOT, STUB, EvaluationError, evaluate, needs_nix, required
+from support.nix import (
+    PROJECT,
+    ROOT,
+    STUB,
+    EvaluationError,
+    declared,
+    evaluate,
+    needs_nix,
+    required,
+)
 
 pytestmark = [pytest.mark.nix, needs_nix]
 
@@ -23,7 +31,6 @@ FILES = sorted(
 )
 SOURCES: dict[str, Any] = json.loads((ROOT / "nix" / "sources.json").read_text())
 PACKAGE = "(pkgs.callPackage (root + /nix/package.nix) { })"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SYSTEMS = sorted(SOURCES["duckdb"]["wheels"])
 
 
@@ -36,15 +43,11 @@ def test_every_file_parses(file: Path) -> None:
 
 
 def test_the_package_depends_on_what_the_project_declares() -> None:
-    declared = {
-        re.split(r"[<>=\[]", requirement)[0].replace("-", "_")
-        for requirement in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["aws"]
-    }
     names = evaluate(f"map (package: package.name) {PACKAGE}.arguments.dependencies")
     assert {
         name.removeprefix("python3.13-").removesuffix(f"-{PROJECT['version']}").split("-")[0]
         for name in names
-    } == declared
+    } == {requirement.name.replace("-", "_") for requirement in declared()}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

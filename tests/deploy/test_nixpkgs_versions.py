@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from fdnix.nixpkgs.catalog import read_catalog
-from support.nix import ROOT, required
+from support.nix import ROOT, declared, required
 
 pytestmark = [
     pytest.mark.catalogue,
     pytest.mark.skipif("FDNIX_TEST_DATA" not in os.environ, reason="FDNIX_TEST_DATA is not set"),
 ]
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PACKAGED_HERE = {
     name.replace("_", "-") for name in json.loads((ROOT / "nix/sources.json").read_bytes())
 }
@@ -38,11 +35,10 @@ def versions() -> dict[str, str]:
 def test_nixpkgs_has_the_python_packages_in_versions_that_the_project_takes(
     versions: dict[str, str],
 ) -> None:
-    for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["aws"]:
-        requirement = Requirement(text)
+    for requirement in declared():
         if requirement.name not in PACKAGED_HERE:
             version = versions[f"python313Packages.{requirement.name}"]
-            assert requirement.specifier.contains(version), f"{text}: nixpkgs has {version}"
+            assert requirement.specifier.contains(version), f"{requirement}: nixpkgs has {version}"
 
 
 def test_nixpkgs_has_what_model2vec_requires_in_versions_that_it_takes(

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 STUB = ROOT / "tests" / "support" / "nixpkgs-stub"
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 needs_nix = pytest.mark.skipif(
     shutil.which("nix-instantiate") is None, reason="nix-instantiate is not installed"
@@ -44,6 +47,13 @@ def evaluate(expression: str, system: str = "x86_64-linux") -> Any:
     if done.returncode != 0:
         raise EvaluationError(done.stderr)
     return json.loads(done.stdout)
+
+
+def declared() -> list[Requirement]:
+    """What the project requires for searching, for indexing and on AWS."""
+    extras = PROJECT["optional-dependencies"]
+    found = map(Requirement, PROJECT["dependencies"] + extras["index"] + extras["aws"])
+    return [requirement for requirement in found if requirement.name != PROJECT["name"]]
 
 
 def required(name: str) -> dict[str, Requirement]:

@@ -7,22 +7,40 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import fdnix
-from fdnix.cli.console import set_up, stderr
-from fdnix.cli.demo import demo_command
-from fdnix.cli.info import info_command
-from fdnix.cli.runs import embed_command, metadata_command, minify_command, run_command
-from fdnix.cli.search import search_command
-from fdnix.cli.snapshots import rollback_command, snapshots_command
+from fdnix.cli.console import COLOR, set_up
 from fdnix.errors import FdnixError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+# Each command's module, and its help in the list of commands.
+_COMMANDS = {
+    "run": ("runs", "Run the phases that PROCESSING_MODE names: all three by default."),
+    "metadata": ("runs", "Index the catalogue: write the full database."),
+    "embed": ("runs", "Give every distinct text of the full database a vector."),
+    "minify": ("runs", "Derive the minified database from the full one."),
+    "search": ("search", "Search the minified database for TEXT."),
+    "info": ("info", "Show what a full or minified database holds."),
+    "snapshots": (
+        "snapshots",
+        "List the databases that earlier runs left in S3, newest first.",
+    ),
+    "rollback": (
+        "snapshots",
+        "Make an earlier SNAPSHOT, by its name in `fdnix snapshots`, the latest.",
+    ),
+    "demo": (
+        "demo",
+        "Index the bundled sample into ./out and search it: no Nix, no AWS, no network.",
+    ),
+}
 
 _OF_THE_DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
@@ -47,32 +65,34 @@ def _exit_code(error: BaseException) -> int:
         error = error.__cause__
     code = 1
     match error:
+        # The reader of our output has gone: what rich makes of it.
+        case SystemExit(__context__=BrokenPipeError()):
+            code = 0
         case SystemExit(code=int(code)) | click.exceptions.Exit(exit_code=int(code)):
             pass
         case click.ClickException():
             error.show()
             code = error.exit_code
         case click.Abort() | KeyboardInterrupt():
-            stderr.print("fdnix: stopped")
+            click.echo("fdnix: stopped", err=True)
             code = 130
         case FdnixError():
             _say(error)
             code = error.exit_code
-        case BrokenPipeError():
-            # The reader of our output has gone, as in `fdnix search … | head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
+        case ModuleNotFoundError(name=str(name)) if not name.startswith("fdnix"):
+            _say(f"this needs {name}, which is not installed: pip install 'fdnix[index]'")
+            code = SettingsError.exit_code
         case OSError() if error.errno in _OF_THE_DISK:
             _say(error)
             code = SettingsError.exit_code
         case _:
             traceback.print_exception(error)
-            stderr.print(_DEFECT)
+            click.echo(_DEFECT, err=True)
     return code
 
 
-def _say(error: Exception) -> None:
-    stderr.print(f"fdnix: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+def _say(error: Exception | str) -> None:
+    click.secho(f"fdnix: {error}", fg="red", err=True, color=COLOR)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -80,7 +100,36 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + signal.SIGTERM)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Group(click.Group):
+    """Commands that are known by name and help until one is used, and only then imported."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in _COMMANDS:
+            module = import_module(f"fdnix.cli.{_COMMANDS[name][0]}")
+            command = getattr(module, f"{name}_command")
+        return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `fdnix search … | head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(
+    cls=_Group,
+    commands=[click.Command(name, short_help=text) for name, (_, text) in _COMMANDS.items()],
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "color": COLOR,
+    },
+)
 @click.version_option(fdnix.__version__, prog_name="fdnix")
 @click.option("-v", "--verbose", is_flag=True, help="Log what helps to find a defect.")
 def cli(*, verbose: bool) -> None:
@@ -95,17 +144,3 @@ def cli(*, verbose: bool) -> None:
              fdnix search --db out/fdnix.duckdb terminal file manager with previews
     """
     set_up(verbose=verbose)
-
-
-for _command in (
-    run_command,
-    metadata_command,
-    embed_command,
-    minify_command,
-    search_command,
-    info_command,
-    snapshots_command,
-    rollback_command,
-    demo_command,
-):
-    cli.add_command(_command)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from fdnix.cli.console import stdout
+from fdnix.cli import render
 from fdnix.cli.runs import run_and_show
+from fdnix.search import SearchIndex
 from fdnix.settings import load_settings
 
 
@@ -18,9 +19,6 @@ def demo_command() -> None:
     \b
     Example: fdnix demo
     """
-    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
-    from fdnix.search import SearchIndex  # noqa: PLC0415
-
     settings = load_settings(
         {},
         nixpkgs_source="sample",
@@ -30,5 +28,5 @@ def demo_command() -> None:
     run_and_show(settings, as_json=False)
     with SearchIndex.open(settings.output_minified_path) as index:
         for text in ("terminal file manager with previews", "postgres", "convert heic to jpg"):
-            stdout.print(f"\n[bold]$ fdnix search --db out/fdnix.duckdb {text}[/bold]")
+            click.secho(f"\n$ fdnix search --db out/fdnix.duckdb {text}", bold=True)
             render.search_results(index.search(text, limit=3))

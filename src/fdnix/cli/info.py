@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from fdnix.cli import render, tables
 from fdnix.cli.options import JSON_OPTION
+from fdnix.database.sizes import database_info
 
 
 @click.command("info")
@@ -18,8 +20,5 @@ def info_command(*, database: Path, as_json: bool) -> None:
     \b
     Example: fdnix info out/fdnix.duckdb
     """
-    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
-    from fdnix.database.sizes import database_info  # noqa: PLC0415
-
     info = database_info(database)
-    render.as_json(info) if as_json else render.info_tables(info)
+    render.as_json(info) if as_json else tables.info_tables(info)

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
-from fdnix.cli.options import (
-    EMBEDDING_OPTIONS,
-    FULL_OPTION,
-    JSON_OPTION,
-    MINIFIED_OPTION,
-    SOURCE_OPTIONS,
-    WORKED_ON_OPTION,
-    options,
-    setting,
-)
-from fdnix.settings import ProcessingMode, load_settings
+from fdnix import pipeline
+from fdnix.cli import render, tables
+from fdnix.cli.options import JSON_OPTION, options, setting
+from fdnix.settings import EmbeddingProvider, ProcessingMode, load_settings
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
+
+SOURCE_OPTIONS = (
+    setting("nixpkgs_source", "--source", help="auto, nix-env, channel, sample, a file or -."),
+    setting("nixpkgs_channel", "--channel", help="The channel to download."),
+    setting("nixpkgs_path", "--nixpkgs", help="The nixpkgs that nix-env evaluates."),
+    setting("force_metadata", "--force", is_flag=True, help="Index an unchanged catalogue too."),
+)
+FULL_OPTION = setting(
+    "output_path", "--output", type=click.Path(path_type=Path), help="The full database."
+)
+# What embedding and minifying work on: an option must win over DUCKDB_PATH too.
+WORKED_ON_OPTION = setting(
+    "duckdb_path",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The full database; else OUTPUT_PATH.",
+)
+MINIFIED_OPTION = setting(
+    "output_minified_path",
+    "--minified",
+    type=click.Path(path_type=Path),
+    help="The minified database.",
+)
+EMBEDDING_OPTIONS = (
+    setting(
+        "embedding_provider",
+        "--provider",
+        type=click.Choice(get_args(EmbeddingProvider)),
+        help="Where vectors come from.",
+    ),
+    setting("force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."),
+)
 
 
 @click.command("run")
@@ -68,11 +94,8 @@ def embed_command(*, dry_run: bool, as_json: bool, **overrides: object) -> None:
     if not dry_run:
         run_and_show(settings, as_json=as_json)
         return
-    from fdnix import pipeline  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
-    from fdnix.cli import render  # noqa: PLC0415
-
     estimate = pipeline.estimate_embedding(settings)
-    render.as_json(estimate) if as_json else render.estimate_table(estimate)
+    render.as_json(estimate) if as_json else tables.estimate_table(estimate)
 
 
 @click.command("minify")
@@ -90,11 +113,8 @@ def minify_command(*, as_json: bool, **overrides: object) -> None:
 
 def run_and_show(settings: Settings, *, as_json: bool) -> None:
     """Run the phases of `settings` and print the report."""
-    from fdnix import pipeline  # noqa: PLC0415 (DuckDB and Arrow are slow to import)
-    from fdnix.cli import render  # noqa: PLC0415
-
     report = pipeline.run(settings)
     if as_json:
         render.as_json(report)
     else:
-        render.run_table(report)
+        tables.run_table(report)

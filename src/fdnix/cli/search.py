@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from fdnix.cli.options import JSON_OPTION, setting
-from fdnix.settings import load_settings
+from fdnix.cli import render
+from fdnix.cli.options import JSON_OPTION
 
 
 @click.command("search")
@@ -25,8 +25,13 @@ from fdnix.settings import load_settings
 @click.option("--hide-insecure", is_flag=True, help="Nothing with known vulnerabilities.")
 @click.option("--hide-unavailable", is_flag=True, help="Nothing that nixpkgs refuses to build.")
 @click.option("--explain", is_flag=True, help="Show what the scores are made of.")
-@setting(
-    "output_minified_path", "--db", type=click.Path(path_type=Path), help="The minified database."
+@click.option(
+    "--db",
+    "database",
+    type=click.Path(path_type=Path),
+    envvar="OUTPUT_MINIFIED_PATH",
+    default="/out/fdnix.duckdb",
+    help="The minified database. [OUTPUT_MINIFIED_PATH]",
 )
 @JSON_OPTION
 def search_command(
@@ -34,7 +39,7 @@ def search_command(
     text: tuple[str, ...],
     limit: int,
     offset: int,
-    output_minified_path: Path | None,
+    database: Path,
     explain: bool,
     as_json: bool,
     **filters: Any,
@@ -49,13 +54,11 @@ def search_command(
     Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
              fdnix search --db out/fdnix.duckdb --free -- editor license:mit -vim
     """
-    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
-    from fdnix.search import Filters, SearchIndex  # noqa: PLC0415
+    from fdnix.search import Filters, SearchIndex  # noqa: PLC0415 (DuckDB is slow to import)
 
-    # A search is not kept from its work by what the environment says of runs.
-    read = {name: os.environ.get(name, "") for name in ("OUTPUT_MINIFIED_PATH", "AWS_REGION")}
-    settings = load_settings(read, output_minified_path=output_minified_path)
-    with SearchIndex.open(settings.output_minified_path, aws_region=settings.aws_region) as index:
+    # Not of the settings: a search is not kept from its work by what they say of runs.
+    aws_region = os.environ.get("AWS_REGION") or None
+    with SearchIndex.open(database, aws_region=aws_region) as index:
         results = index.search(
             " ".join(text), limit=limit, offset=offset, filters=Filters(**filters)
         )

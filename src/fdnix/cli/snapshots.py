@@ -6,6 +6,8 @@ import os
 
 import click
 
+from fdnix.artifacts import s3
+from fdnix.cli import render, tables
 from fdnix.cli.options import JSON_OPTION
 from fdnix.settings import load_settings
 
@@ -18,11 +20,8 @@ def snapshots_command(*, as_json: bool) -> None:
     \b
     Example: DUCKDB_MINIFIED_KEY='nightly/{date}/fdnix.duckdb' fdnix snapshots
     """
-    from fdnix.artifacts import s3  # noqa: PLC0415
-    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
-
     listed = s3.snapshots(load_settings(os.environ))
-    render.as_json(listed) if as_json else render.snapshot_table(listed)
+    render.as_json(listed) if as_json else tables.snapshot_table(listed)
 
 
 @click.command("rollback")
@@ -34,10 +33,7 @@ def rollback_command(*, snapshot: str, as_json: bool) -> None:
     \b
     Example: fdnix rollback 2026-11-22
     """
-    from fdnix.artifacts import s3  # noqa: PLC0415
-    from fdnix.cli import render  # noqa: PLC0415 (msgspec and DuckDB are slow to import)
-
     settings = load_settings(os.environ)
     with s3.run_lock(settings) as still_held:
         restored = s3.roll_back(settings, snapshot, still_held=still_held)
-    render.as_json(restored) if as_json else render.snapshot_table([restored])
+    render.as_json(restored) if as_json else tables.snapshot_table([restored])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 EXTENSIONS = ("fts", "vss")
+_PACKAGE = Path(__file__).parents[1]
 # Rows that DuckDB reads or skips together. Look-ups by key read a few rows of sorted tables: a
 # small group spares them the rest, and lets both cores scan what is scanned whole.
 _ROW_GROUP_SIZE = 4096
@@ -25,7 +25,7 @@ MAIN = "main_file"
 
 def read_sql(package: str, name: str) -> str:
     """The text of `PACKAGE/sql/NAME.sql`."""
-    return (resources.files("fdnix") / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    return (_PACKAGE / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def literal(text: str | Path) -> str:

@@ -6,13 +6,10 @@ import json
 import os
 import shutil
 import subprocess
-from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 STUB = ROOT / "tests" / "support" / "nixpkgs-stub"
@@ -44,13 +41,3 @@ def evaluate(expression: str, system: str = "x86_64-linux") -> Any:
     if done.returncode != 0:
         raise EvaluationError(done.stderr)
     return json.loads(done.stdout)
-
-
-def required(name: str) -> dict[str, Requirement]:
-    """What the release of a package that is installed here requires without extras, by name."""
-    found = map(Requirement, requires(name) or [])
-    return {
-        canonicalize_name(requirement.name): requirement
-        for requirement in found
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    }

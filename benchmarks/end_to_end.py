@@ -1,7 +1,7 @@
 """Measures the whole main job on a catalogue, against the bars it is held to.
 
 Every step runs in a process of its own, so that its time and its peak memory are its own. Texts
-are embedded by the bare model in the order and batch size that it comes with.
+are embedded by the bare model in one call.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ with connect(Path(sys.argv[1]), read_only=True) as connection:
 EMBED_BARE = """
 import json, sys, time
 from pathlib import Path
-from fdnix.embedding.local import _load
+from fdnix.embedding.local import LocalEmbedder
 texts = json.loads(Path(sys.argv[1]).read_text())
-model = _load()
-model.encode(texts[:100])
+model = LocalEmbedder()
+model.embed(texts[:100])
 started = time.perf_counter()
-model.encode(texts)
+model.embed(texts)
 print(json.dumps({"seconds": time.perf_counter() - started}))
 """
 

@@ -7,7 +7,6 @@ python: [
   python.duckdb-extension-fts
   python.duckdb-extension-vss
   python.httpx
-  python.model2vec
   python.msgspec
   python.numpy
   python.packaging

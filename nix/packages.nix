@@ -93,37 +93,4 @@ in
 
   duckdb-extension-fts = extension "fts";
   duckdb-extension-vss = extension "vss";
-
-  model2vec = final.buildPythonPackage {
-    pname = "model2vec";
-    inherit (sources.model2vec) version;
-    pyproject = true;
-    src = final.fetchPypi {
-      pname = "model2vec";
-      inherit (sources.model2vec) hash version;
-    };
-    build-system = [
-      final.setuptools
-      final.setuptools-scm
-    ];
-    dependencies = [
-      final.huggingface-hub
-      final.jinja2
-      final.joblib
-      final.numpy
-      final.safetensors
-      final.tokenizers
-      final.tqdm
-    ];
-    # The second is imported when a model is loaded.
-    pythonImportsCheck = [
-      "model2vec"
-      "model2vec.persistence"
-    ];
-    meta = {
-      description = "Static embedding models that need no deep learning framework";
-      homepage = "https://github.com/MinishLab/model2vec";
-      license = lib.licenses.mit;
-    };
-  };
 }

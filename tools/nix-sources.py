@@ -18,7 +18,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WHEELS = ("duckdb", "duckdb_extension_fts", "duckdb_extension_vss")
-SDISTS = ("model2vec",)
 PYTHON = "313"
 PLATFORMS = {
     "aarch64-darwin": ("macosx_11_0_arm64",),
@@ -34,8 +33,6 @@ def main() -> None:
     for name in WHEELS:
         wheels = {system: wheel(name, pins[name], system) for system in PLATFORMS}
         sources[name] = {"version": pins[name], "wheels": wheels}
-    for name in SDISTS:
-        sources[name] = {"version": pins[name], "hash": sdist(name, pins[name])}
     text = json.dumps(sources, indent=2) + "\n"
     (ROOT / "nix" / "sources.json").write_text(text, encoding="utf-8")
 
@@ -47,11 +44,6 @@ def wheel(name: str, version: str, system: str) -> dict[str, str]:
     path, digest = downloaded(f"{name}=={version}", "--only-binary=:all:", *tags, *abi)
     python, abi_tag, platform = path.removesuffix(".whl").split("-")[-3:]
     return {"python": python, "abi": abi_tag, "platform": platform, "hash": digest}
-
-
-def sdist(name: str, version: str) -> str:
-    """Return the hash of the source distribution."""
-    return downloaded(f"{name}=={version}", f"--no-binary={name}")[1]
 
 
 def downloaded(requirement: str, *options: str) -> tuple[str, str]:

@@ -53,7 +53,7 @@ def test_the_meta_says_where_it_came_from_and_what_it_holds(indexed: Settings) -
         "60",
     )
     assert (meta["embedding_model"], meta["embedding_dimensions"], meta["embedding_count"]) == (
-        "fdnix-static-256",
+        "fdnix-static-256-2",
         "256",
         "60",
     )

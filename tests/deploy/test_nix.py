@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from support.nix import (
     declared,
     evaluate,
     needs_nix,
-    required,
 )
 
 pytestmark = [pytest.mark.nix, needs_nix]
@@ -108,30 +106,17 @@ def test_wheels_are_asked_for_by_the_names_that_they_have_on_pypi(system: str) -
     files = evaluate(
         "let python = (pkgs.callPackage (root + /nix/python.nix) { }).pkgs; in map "
         "(package: { inherit (package.arguments.src) file hash; }) "
-        "(with python; [ duckdb duckdb-extension-fts duckdb-extension-vss model2vec ])",
+        "(with python; [ duckdb duckdb-extension-fts duckdb-extension-vss ])",
         system,
     )
     machine = {"aarch64-darwin": "arm64", "aarch64-linux": "aarch64", "x86_64-linux": "x86_64"}
-    *wheels, sdist = files
-    for wheel in wheels:
+    for wheel in files:
         assert re.fullmatch(
             rf"duckdb(_extension_\w+)?-[\d.]+-(cp313-cp313|py3-none)-\S+_{machine[system]}\.whl",
             wheel["file"],
         )
-    assert sdist["file"].endswith(".tar.gz")
     assert all(re.fullmatch(r"sha256-[A-Za-z0-9+/]{43}=", file["hash"]) for file in files)
     assert len({file["hash"] for file in files}) == len(files)
-
-
-def test_model2vec_depends_on_what_its_release_requires() -> None:
-    arguments = evaluate(
-        "let a = (pkgs.callPackage (root + /nix/python.nix) { }).pkgs.model2vec.arguments; in "
-        "{ inherit (a) version; dependencies = map (package: package.name) a.dependencies; }"
-    )
-    assert arguments["version"] == version("model2vec")
-    assert {name.removeprefix("python3.13-") for name in arguments["dependencies"]} == set(
-        required("model2vec")
-    )
 
 
 def test_extensions_are_left_as_they_are_signed() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+import string
 
+import duckdb
 import numpy as np
 import pytest
 
-from fdnix.embedding.local import DIMENSIONS, LocalEmbedder, embed_words
+from fdnix.embedding.local import DIMENSIONS, LocalEmbedder, embed_words, model_table
+from fdnix.embedding.tokenizer import LONGEST_PIECE
 
 TEXTS = ["A terminal file manager", "x", "A much longer text about databases " * 20, "editor"]
 
@@ -44,6 +47,39 @@ def test_only_words_that_the_model_knows_whole_have_a_meaning_of_their_own() -> 
     encrypt, cipher, nonsense = embed_words(["encrypt", "cipher", "wimglennqx"])
     assert encrypt @ cipher > 0.4
     assert not nonsense.any()
+
+
+def test_the_table_says_what_a_vector_is_made_of() -> None:
+    table = model_table()
+    with duckdb.connect() as connection:
+        connection.register("search_model", table)
+        types = connection.execute("DESCRIBE search_model").fetchall()
+        rows = connection.execute(
+            "SELECT weight, vector FROM search_model WHERE token IN ('encrypt', 'file manager')"
+        ).fetchall()
+    assert [(name, kind) for name, kind, *_ in types] == [
+        ("token", "VARCHAR"),
+        ("weight", "FLOAT"),
+        ("vector", f"TINYINT[{DIMENSIONS}]"),
+    ]
+    assert len(rows) == 2
+    total = sum(weight * np.array(vector) for weight, vector in rows)
+    (vector,) = LocalEmbedder().embed(["Encrypt file manager"])
+    assert vector == pytest.approx(total / np.linalg.norm(total), abs=1e-6)
+
+
+def test_a_token_that_stands_twice_counts_twice() -> None:
+    once, twice, alone = LocalEmbedder().embed(["rust gpu", "rust rust gpu", "rust"])
+    assert twice @ alone > once @ alone + 0.05
+
+
+def test_the_model_knows_each_unit_and_no_piece_longer_than_is_said() -> None:
+    tokens = list(map(str, model_table()["token"].to_pylist()))
+    words = string.ascii_lowercase + string.digits
+    assert {*words, *(f"##{c}" for c in words), *string.punctuation} <= {*tokens}
+    assert tokens == sorted(tokens)
+    pieces = [token.removeprefix("##") for token in tokens if " " not in token]
+    assert max(map(len, pieces)) == LONGEST_PIECE
 
 
 def test_nothing_is_fetched_and_the_root_logger_is_left_alone(

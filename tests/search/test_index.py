@@ -116,7 +116,7 @@ class Unreachable:
     """The file's own model, out of reach as Bedrock is without credentials."""
 
     provider = "local"
-    model = "fdnix-static-256"
+    model = "fdnix-static-256-2"
     dimensions = 256
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -7,13 +7,11 @@ import os
 import shutil
 import subprocess
 import tomllib
-from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 STUB = ROOT / "tests" / "support" / "nixpkgs-stub"
@@ -54,13 +52,3 @@ def declared() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
     found = map(Requirement, PROJECT["dependencies"] + extras["index"] + extras["aws"])
     return [requirement for requirement in found if requirement.name != PROJECT["name"]]
-
-
-def required(name: str) -> dict[str, Requirement]:
-    """What the release of a package that is installed here requires without extras, by name."""
-    found = map(Requirement, requires(name) or [])
-    return {
-        canonicalize_name(requirement.name): requirement
-        for requirement in found
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    }

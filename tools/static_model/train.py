@@ -1,6 +1,6 @@
 r"""Make the local embedding model: distil a sentence transformer into one vector a token.
 
-    pip install torch transformers
+    pip install tokenizers torch transformers
     PYTHONPATH=tools python -m static_model.train fdnix-data.duckdb MiniLM-FOLDER OUT \
         --python pypi.tsv --others npm.tsv
 
@@ -11,21 +11,23 @@ that a second run with the same texts starts where they are done.
 from __future__ import annotations
 
 import hashlib
+import string
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+import tokenizers
 import torch
-from model2vec import StaticModel
 from static_model.corpus import packages, pairs, phrases, read_summaries, texts
-from tokenizers import AddedToken, Tokenizer
+from static_model.files import write_model
 from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import WordPieceTrainer
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel
+
+from fdnix.embedding.tokenizer import LONGEST_PIECE, Tokenizer, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,14 +72,16 @@ def main(
     taught = teach.vectors(learned)
     to_student = _principal_directions(taught)
     targets = taught @ to_student
-    tokenizer = _tokenizer(learned)
+    tokenizer = Tokenizer(_tokens(learned))
     student = Student(tokenizer, _first_vectors(tokenizer, teach, learned) @ to_student)
     student.distil(learned, targets)
 
     found = _on_one_project(pairs(catalogue, python, others), teach)
     student.tune(found, learned, targets)
     student.save(out)
-    click.echo(f"{len(learned):,} texts, {len(found):,} pairs, {len(student.ids):,} tokens: {out}")
+    click.echo(
+        f"{len(learned):,} texts, {len(found):,} pairs, {len(tokenizer.numbers):,} tokens: {out}"
+    )
 
 
 class Teacher:
@@ -86,7 +90,7 @@ class Teacher:
     def __init__(self, folder: Path, cache: Path) -> None:
         """Load the model in `folder`; vectors are kept in `cache`."""
         self._cache = cache
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(128)
         self._model = AutoModel.from_pretrained(folder).eval().to(torch.bfloat16)
@@ -125,7 +129,6 @@ class Student:
     def __init__(self, tokenizer: Tokenizer, vectors: NDArray[np.float32]) -> None:
         """Start from a vector for each of the tokenizer's tokens, shape (tokens, 256)."""
         self._tokenizer = tokenizer
-        self.ids = range(len(vectors))
         self._bag = torch.nn.EmbeddingBag.from_pretrained(
             torch.from_numpy(vectors), freeze=False, mode="sum"
         )
@@ -171,17 +174,8 @@ class Student:
             click.echo(f"tuned: contrastive loss {loss.item():.3f}")
 
     def save(self, folder: Path) -> None:
-        """Write the model in model2vec's form, a byte a dimension and a weight a token."""
-        vectors = self._bag.weight.detach().numpy()
-        largest = np.abs(vectors).max(axis=1)
-        largest[largest == 0] = 1
-        StaticModel(
-            np.rint(vectors / largest[:, None] * 127).astype(np.int8),
-            self._tokenizer,
-            normalize=True,
-            weights=largest.astype(np.float32),
-            max_length=None,
-        ).save_pretrained(folder)
+        """Write the model as fdnix reads it."""
+        write_model(folder, list(self._tokenizer.numbers), self._bag.weight.detach().numpy())
 
     def _distance(
         self,
@@ -199,8 +193,7 @@ class Student:
         return normalize(self._bag(flat, torch.from_numpy(starts)), dim=1)
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [encoding.ids or [0] for encoding in encodings]
+        return [self._tokenizer.encode(text) for text in texts]
 
 
 def _batches(count: int, size: int) -> Iterator[NDArray[np.int64]]:
@@ -209,29 +202,28 @@ def _batches(count: int, size: int) -> Iterator[NDArray[np.int64]]:
         yield shuffled[start : start + size]
 
 
-def _tokenizer(learned: Sequence[str]) -> Tokenizer:
-    """Words and parts of words that the texts are made of, and whole phrases."""
-    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]", max_input_chars_per_word=64))  # noqa: S106
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    trainer = WordPieceTrainer(
-        vocab_size=VOCABULARY, min_frequency=MIN_FREQUENCY, special_tokens=["[UNK]"]
-    )
-    tokenizer.train_from_iterator(learned, trainer)
-    found = [AddedToken(phrase, single_word=True, normalized=True) for phrase in phrases(learned)]
-    tokenizer.add_tokens(found)
-    return tokenizer
+def _tokens(learned: Sequence[str]) -> list[str]:
+    """Words and parts of words that the texts are made of, and whole phrases, sorted."""
+    wordpiece = tokenizers.Tokenizer(WordPiece())
+    wordpiece.pre_tokenizer = WhitespaceSplit()
+    trainer = WordPieceTrainer(vocab_size=VOCABULARY, min_frequency=MIN_FREQUENCY)
+    wordpiece.train_from_iterator((" ".join(units(text)) for text in learned), trainer)
+    pieces = {
+        token for token in wordpiece.get_vocab() if len(token.removeprefix("##")) <= LONGEST_PIECE
+    }
+    alphabet = string.ascii_lowercase + string.digits
+    always = {*alphabet, *(f"##{character}" for character in alphabet), *string.punctuation}
+    return sorted(pieces | always | {*phrases(learned)})
 
 
 def _first_vectors(
     tokenizer: Tokenizer, teacher: Teacher, learned: Sequence[str]
 ) -> NDArray[np.float32]:
     """What the teacher makes of each token alone, the commoner the shorter."""
-    numbers = tokenizer.get_vocab()
-    tokens = sorted(numbers, key=numbers.__getitem__)
+    tokens = list(tokenizer.numbers)
     counts = np.zeros(len(tokens), dtype=np.float32)
-    for encoding in tokenizer.encode_batch(list(learned), add_special_tokens=False):
-        np.add.at(counts, encoding.ids, 1)
+    for text in learned:
+        np.add.at(counts, tokenizer.encode(text), 1)
     weights = SIF / (SIF + counts / counts.sum())
     alone = teacher.vectors([token.replace("##", "") for token in tokens])
     first: NDArray[np.float32] = alone * weights[:, None]

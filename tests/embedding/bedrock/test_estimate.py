@@ -35,5 +35,5 @@ def test_an_unknown_price_is_not_guessed() -> None:
 
 
 def test_the_local_model_costs_nothing() -> None:
-    found = estimate(["x"] * 500, provider="local", model="fdnix-static-256", batch_size=1000)
+    found = estimate(["x"] * 500, provider="local", model="fdnix-static-256-2", batch_size=1000)
     assert (found.jobs, found.on_demand, found.usd) == (0, 0, 0.0)

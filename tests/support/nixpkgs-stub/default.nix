@@ -86,11 +86,7 @@ let
   fetchPypi =
     arguments:
     let
-      file =
-        if arguments.format or "setuptools" == "wheel" then
-          "${arguments.pname}-${arguments.version}-${arguments.python}-${arguments.abi}-${arguments.platform}.whl"
-        else
-          "${arguments.pname}-${arguments.version}.tar.gz";
+      file = "${arguments.pname}-${arguments.version}-${arguments.python}-${arguments.abi}-${arguments.platform}.whl";
     in
     plain file // { inherit file; inherit (arguments) hash; };
 
@@ -111,19 +107,11 @@ let
               "duckdb"
               "hatchling"
               "httpx"
-              "huggingface-hub"
-              "jinja2"
-              "joblib"
               "msgspec"
               "numpy"
               "pyarrow"
               "pydantic"
               "rich"
-              "safetensors"
-              "setuptools"
-              "setuptools-scm"
-              "tokenizers"
-              "tqdm"
               "zstandard"
             ]
         );

@@ -13,7 +13,12 @@ from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect
-from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
+from fdnix.database.file_info import (
+    ForeignDatabaseError,
+    fingerprint,
+    read_file_info,
+    write_file_info,
+)
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
 from fdnix.embedding import local
@@ -26,6 +31,7 @@ from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from fdnix.progress import log, progress
+from fdnix.search.build import WordModel
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
 
@@ -35,6 +41,10 @@ if TYPE_CHECKING:
 
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
+
+
+_FULL_CODE = ("nixpkgs", "database")
+"""The packages whose code makes the full database; TEXT_VERSION stands for the embedding texts."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,9 @@ def run(settings: Settings) -> RunReport:
         FdnixError: a phase failed; what earlier phases wrote stands.
     """
     if settings.publish_layer:
-        room = min(settings.minified_max_bytes, database_room(settings))
+        room = database_room(settings)
+        if settings.minified_max_bytes is not None:
+            room = min(room, settings.minified_max_bytes)
         settings = settings.replace(minified_max_bytes=room)
     report = RunReport()
     began = datetime.now(UTC)
@@ -218,6 +230,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
             "catalogue_sha256": catalog.sha256,
             "catalogue_etag": fetched.etag,
             "embedding_text_version": TEXT_VERSION,
+            "fingerprint": fingerprint(*_FULL_CODE),
         },
     )
     return MetadataReport(
@@ -275,7 +288,7 @@ def run_minified(settings: Settings) -> MinifiedReport:
         settings.embedding_path,
         settings.output_minified_path,
         minify_options(settings),
-        embed_words=local.embed_words,
+        words=WordModel(local.embed_words, local.model_table, local.LocalEmbedder.model),
     )
 
 
@@ -334,7 +347,9 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
     except DataError as error:
         log.warning("%s; nothing of it is used again", error)
         return {}
-    same = meta["fdnix_version"] == fdnix.__version__
+    same = meta["fdnix_version"] == fdnix.__version__ and (
+        meta["fingerprint"] == fingerprint(*_FULL_CODE)
+    )
     return meta if same and meta["embedding_text_version"] == str(TEXT_VERSION) else {}
 
 

@@ -151,11 +151,11 @@ class Settings(BaseModel):
     embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")
     force_rebuild_embeddings: bool = Field(default=False, description="true or false")
 
-    vss_hnsw_m: int = Field(16, ge=2, le=512, description="a whole number from 2 to 512")
+    vss_hnsw_m: int = Field(12, ge=2, le=512, description="a whole number from 2 to 512")
     vss_ef_construction: int = Field(
-        200, ge=1, le=10_000, description="a whole number from 1 to 10000"
+        128, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )
-    vss_ef_search: int = Field(40, ge=1, le=10_000, description="a whole number from 1 to 10000")
+    vss_ef_search: int = Field(200, ge=1, le=10_000, description="a whole number from 1 to 10000")
 
     fts_stopwords: Annotated[str, AfterValidator(_stopwords)] = Field(
         "english", description="english, or none or empty for no stopwords"
@@ -168,8 +168,11 @@ class Settings(BaseModel):
         "packages_fts_idx",
         description="a name of letters, digits and underscores that does not start with a digit",
     )
-    minified_max_bytes: int = Field(
-        LAMBDA_UNZIPPED_LIMIT, gt=0, description="a whole number of bytes above 0"
+    minified_max_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="a whole number of bytes above 0 that the minified database may take; unset "
+        "means as many as it needs, or in a layer as many as there is room for",
     )
     popularity_file: Path | None = Field(
         None, description="the path of a JSON file: attribute path to number"
@@ -233,6 +236,12 @@ class Settings(BaseModel):
         "unset means this machine's",
     )
     layer_include_extensions: bool = Field(default=False, description="true or false")
+    layer_function_bytes: int = Field(
+        67_000_000,
+        ge=0,
+        description="a whole number of bytes, 0 or above: what the function beside the layer "
+        "unzips to, for which room is left",
+    )
     layer_keep_versions: int | None = Field(
         None, ge=1, description="a whole number of versions, 1 or above"
     )

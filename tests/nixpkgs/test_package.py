@@ -322,9 +322,9 @@ def test_any_meta_is_a_package_or_refused_with_a_reason(meta: dict[str, Any]) ->
 
 def test_a_variant_knows_what_it_is_called_without_versions() -> None:
     package = _package("python313Packages.rust_1_89", name="rust-1.89.0")
-    assert (package.attribute, package.family, package.base) == (
+    assert (package.attribute_name, package.set_family, package.base_name) == (
         "rust_1_89",
         "pythonPackages",
         "rust",
     )
-    assert _package("hello").family is None
+    assert _package("hello").set_family is None

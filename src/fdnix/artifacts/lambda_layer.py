@@ -105,13 +105,14 @@ def publish_layer(
 
 
 def database_room(settings: Settings) -> int:
-    """Bytes that the minified database may have so that the layer unzips within Lambda's limit.
+    """Bytes that the minified database may have so that layer and function unzip within the limit.
 
     Raises:
         SettingsError: LAYER_INCLUDE_EXTENSIONS asks for an architecture that is not at hand.
     """
     extensions = layer_extensions(settings).values()
-    return LAMBDA_UNZIPPED_LIMIT - sum(file.stat().st_size for file in extensions)
+    taken = settings.layer_function_bytes + sum(file.stat().st_size for file in extensions)
+    return LAMBDA_UNZIPPED_LIMIT - taken
 
 
 def layer_extensions(settings: Settings) -> dict[str, Path]:

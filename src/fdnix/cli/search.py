@@ -10,20 +10,20 @@ import click
 
 from fdnix.cli import render
 from fdnix.cli.options import JSON_OPTION
+from fdnix.search.filters import FILTERS
+
+
+def _filter_options(command: Any) -> Any:
+    for row in reversed(FILTERS):
+        command = click.option(row.option, row.field, is_flag=row.is_flag, help=row.help)(command)
+    return command
 
 
 @click.command("search")
 @click.argument("text", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
-@click.option("--platform", help="Only what runs on this system, such as aarch64-darwin.")
-@click.option("--set", "attribute_set", help="Only this attribute set.")
-@click.option("--license", help="Only where the licence expression holds this.")
-@click.option("--maintainer", help="Only what this maintainer or team looks after.")
-@click.option("--free", "free_only", is_flag=True, help="Only free software.")
-@click.option("--hide-broken", is_flag=True, help="Nothing marked broken.")
-@click.option("--hide-insecure", is_flag=True, help="Nothing with known vulnerabilities.")
-@click.option("--hide-unavailable", is_flag=True, help="Nothing that nixpkgs refuses to build.")
+@_filter_options
 @click.option("--explain", is_flag=True, help="Show what the scores are made of.")
 @click.option(
     "--db",

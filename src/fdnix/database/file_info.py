@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,14 +12,26 @@ from fdnix.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by every change of the tables or their meaning, in either file."""
 
 
 class ForeignDatabaseError(DataError):
     """A DuckDB database that fdnix did not write."""
+
+
+def fingerprint(*packages: str) -> str:
+    """The SHA-256 of the SQL and the Python of these packages of fdnix.
+
+    A file tells with it which code made it: after a change of that code it is made anew.
+    """
+    digest = sha256()
+    for package in packages:
+        folder = Path(__file__).parents[1] / package
+        for source in sorted([*folder.glob("*.py"), *folder.glob("sql/*.sql")]):
+            digest.update(f"{package}/{source.name}\n".encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 def read_file_info(

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 _ROWS_PER_BATCH = 8192
 _REJECTED_SHOWN = 20
-_EMBEDDING_KEYS = ("embedding_provider", "embedding_model", "embedding_dimensions")
+_EMBEDDING_KEYS = (
+    "embedding_provider",
+    "embedding_model",
+    "embedding_dimensions",
+    "embedding_head",
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,11 @@ def write_full(
     return FullCounts(packages, rejected, texts)
 
 
+def create_embeddings(connection: duckdb.DuckDBPyConnection, *, dimensions: int, head: int) -> None:
+    """Create the table `embeddings` for vectors of `dimensions`, whose first `head` are indexed."""
+    connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions, head=head))
+
+
 def verify_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Hold the rows of an open full or minified database against what its `fdnix_meta` says.
 
@@ -151,7 +161,9 @@ def _insert(
 
 def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> int:
     connection.register("arrow", arrow)
-    connection.execute("INSERT INTO packages SELECT *, ? FROM arrow", [datetime.now(UTC)])
+    connection.execute(
+        "INSERT INTO packages BY NAME SELECT *, ? AS indexed_at FROM arrow", [datetime.now(UTC)]
+    )
     connection.unregister("arrow")
     return arrow.num_rows
 
@@ -182,7 +194,8 @@ def _take_over_vectors(
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
     kept = {} if previous is None else _embedding_meta(connection, previous)
     dimensions = int(kept.get("embedding_dimensions", dimensions))
-    connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions))
+    head = int(kept.get("embedding_head", dimensions))
+    create_embeddings(connection, dimensions=dimensions, head=head)
     if "embedding_model" in kept:
         try:
             connection.execute(read_sql("database", "take_over_vectors"))
@@ -191,6 +204,7 @@ def _take_over_vectors(
     return {
         **kept,
         "embedding_dimensions": dimensions,
+        "embedding_head": head,
         "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
     }
 

@@ -27,6 +27,11 @@ _MIN_RECALL = 0.90
 _SAMPLE = 200
 _NEIGHBOURS = 10
 _EQUAL = 1e-5  # the rounding of float32 cosine distances
+_HEADS = (64, 96, 128, 192)
+_HEAD_RECALL = 0.97
+
+CANDIDATES = 200
+"""How many vectors whose heads are nearest are compared whole."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,35 @@ def hnsw_parameters(options: HnswOptions) -> dict[str, str]:
     }
 
 
+def head_dimensions(vectors: NDArray[np.float32]) -> int:
+    """How many of the first dimensions of unit vectors, shape (n, d), serve to index them.
+
+    The fewest, of 64, 96 and so on, whose nearest neighbours, compared whole, hold the true ones:
+    recall@10 of 0.97 over 200 of the vectors, or more. A model whose first dimensions tell most
+    needs a quarter of them, and its index takes a third of the time and of the room. All d where
+    nothing less serves.
+    """
+    dimensions = vectors.shape[1]
+    if len(vectors) <= CANDIDATES:
+        return min(_HEADS[0], dimensions)
+    probes, limits = _probes(vectors)
+    for head in _HEADS:
+        if head >= dimensions:
+            break
+        heads = vectors[:, :head] / np.linalg.norm(vectors[:, :head], axis=1, keepdims=True)
+        nearest = np.argpartition(-(probes[:, :head] @ heads.T), CANDIDATES - 1, axis=1)
+        similarities = np.einsum("pd,pcd->pc", probes, vectors[nearest[:, :CANDIDATES]])
+        found = np.minimum((similarities >= limits[:, None] - _EQUAL).sum(axis=1), _NEIGHBOURS)
+        if found.mean() / _NEIGHBOURS >= _HEAD_RECALL:
+            return head
+    return dimensions
+
+
 def create_hnsw(connection: duckdb.DuckDBPyConnection, options: HnswOptions) -> None:
-    """Index `embeddings` with HNSW under cosine distance, and checkpoint."""
+    """Index the heads of `embeddings` with HNSW under cosine distance, and checkpoint."""
     connection.execute("SET hnsw_enable_experimental_persistence = true")
     connection.execute(
-        f"CREATE INDEX {HNSW_INDEX} ON embeddings USING HNSW (vector) WITH (metric = 'cosine', "
+        f"CREATE INDEX {HNSW_INDEX} ON embeddings USING HNSW (head) WITH (metric = 'cosine', "
         f"M = {options.m:d}, ef_construction = {options.ef_construction:d}, "
         f"ef_search = {options.ef_search:d})"
     )
@@ -69,14 +98,15 @@ def verify_hnsw_plan(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         DataError: it does not use the index.
     """
-    probe = connection.execute("SELECT vector::VARCHAR FROM embeddings LIMIT 1").fetchone()
-    plan = connection.execute(f"EXPLAIN {_nearest(connection)}", [*(probe or ()), 1]).fetchall()
+    dimensions, head = _lengths(connection)
+    question = [str([1.0] * dimensions), str([1.0] * head), 1]
+    plan = connection.execute(f"EXPLAIN {_nearest(dimensions, head)}", question).fetchall()
     if "HNSW_INDEX_SCAN" not in str(plan):
         raise DataError(f"{path}: DuckDB does not use the HNSW index {HNSW_INDEX}")
 
 
 def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
-    """The index's recall@10 against exact search, over 200 of the file's own vectors.
+    """The recall@10 of what the index finds, compared whole, over 200 of the file's own vectors.
 
     A neighbour counts as found when it is as near as the tenth of the exact neighbours, so that
     texts at equal distances are no misses.
@@ -85,16 +115,15 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
         DataError: the planner does not use the index, or recall is below 0.90.
     """
     verify_hnsw_plan(connection, path)
-    vectors = _all_vectors(connection)
-    chosen = np.unique(np.linspace(0, len(vectors) - 1, min(_SAMPLE, len(vectors)), dtype=int))
-    probes = vectors[chosen]
-    nearest = _nearest(connection)
+    vectors = read_vectors(connection, "SELECT vector FROM embeddings")
+    dimensions, head = _lengths(connection)
+    nearest = _nearest(dimensions, head)
+    probes, limits = _probes(vectors)
     wanted = min(_NEIGHBOURS, len(vectors))
-    limits = 1.0 - np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
     found = 0
-    for probe, limit in zip(probes, limits.tolist(), strict=True):
-        rows = connection.execute(nearest, [str(probe.tolist()), wanted]).fetchall()
-        found += sum(distance <= limit + _EQUAL for _, distance in rows)
+    for probe, limit in zip(probes.tolist(), limits.tolist(), strict=True):
+        rows = connection.execute(nearest, [str(probe), str(probe[:head]), wanted]).fetchall()
+        found += sum(1 - distance >= limit - _EQUAL for (distance,) in rows)
     recall = float(found / (wanted * len(probes)))
     if recall < _MIN_RECALL:
         raise DataError(
@@ -104,18 +133,30 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     return recall
 
 
-def _nearest(connection: duckdb.DuckDBPyConnection) -> str:
-    return read_sql("database", "nearest").format(dimensions=_dimensions(connection))
-
-
-def _dimensions(connection: duckdb.DuckDBPyConnection) -> int:
-    row = connection.execute("SELECT len(vector) FROM embeddings LIMIT 1").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _all_vectors(connection: duckdb.DuckDBPyConnection) -> NDArray[np.float32]:
-    """All vectors of the file, shape (n, dimensions), in the order of their content hashes."""
-    query = "SELECT vector FROM embeddings ORDER BY content_hash"
+def read_vectors(connection: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.float32]:
+    """The one column of `query`'s result, vectors, as unit vectors of shape (n, dimensions)."""
     column = connection.execute(query).to_arrow_table().column(0)
     chunks = cast("list[pa.FixedSizeListArray[Any]]", column.chunks)
-    return np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
+    vectors = np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def _probes(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """200 of the unit `vectors`, and how similar the tenth nearest of all is to each."""
+    chosen = np.unique(np.linspace(0, len(vectors) - 1, min(_SAMPLE, len(vectors)), dtype=int))
+    probes = vectors[chosen]
+    wanted = min(_NEIGHBOURS, len(vectors))
+    return probes, np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
+
+
+def _nearest(dimensions: int, head: int) -> str:
+    return read_sql("database", "nearest").format(
+        dimensions=dimensions, head=head, candidates=CANDIDATES
+    )
+
+
+def _lengths(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """The lengths of the vectors and of their heads."""
+    row = connection.execute("SELECT len(vector), len(head) FROM embeddings LIMIT 1").fetchone()
+    return (int(row[0]), int(row[1])) if row else (1, 1)

@@ -1,14 +1,17 @@
-"""Packages as Arrow tables, in the column order of the table `packages`."""
+"""Packages as Arrow tables, with the columns of the table `packages`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from fdnix.nixpkgs.package import Package
 
@@ -50,12 +53,20 @@ _NESTED: dict[str, pa.DataType] = {
     "outputs_to_install": _TEXTS,
     "source_provenance": _TEXTS,
 }
+_DERIVED = ("attribute_name", "set_family", "base_name")
 _FLAGS = frozenset({"available", "broken", "insecure", "unfree", "unsupported"})
 
 
+def fixed_size(values: NDArray[Any]) -> pa.FixedSizeListArray[Any]:
+    """An Arrow array whose items are the rows of `values`, of shape (n, length)."""
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(values).ravel()), values.shape[1]
+    )
+
+
 def package_table(packages: Sequence[Package], content_hashes: Sequence[str]) -> pa.Table:
-    """An Arrow table of `packages`, one row each, with `content_hash` as its last column."""
-    names = packages[0].__struct_fields__
+    """An Arrow table of `packages`, one row each, with their content hashes."""
+    names = (*packages[0].__struct_fields__, *_DERIVED)
     columns = {
         name: _column(name, [getattr(package, name) for package in packages]) for name in names
     }

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 
 from fdnix.database.atomic import building, copied
-from fdnix.database.connection import attach, connect, cursor, read_sql, uncompressed
+from fdnix.database.connection import attach, connect, count, cursor, read_sql
 from fdnix.database.file_info import read_file_info, verify_build, write_file_info
-from fdnix.database.full import verify_counts
-from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
-from fdnix.embedding.backend import Failure, Provider, Text, Vectors
+from fdnix.database.full import create_embeddings, verify_counts
+from fdnix.database.hnsw import (
+    create_hnsw,
+    head_dimensions,
+    hnsw_parameters,
+    measure_recall,
+    read_vectors,
+    verify_hnsw_plan,
+)
+from fdnix.database.rows import fixed_size
+from fdnix.embedding.backend import Failure, Provider, Text
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
 from fdnix.errors import DataError
 from fdnix.progress import log
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    from numpy.typing import NDArray
 
     from fdnix.database.hnsw import HnswOptions
 
@@ -95,19 +104,17 @@ def embed_database(
         with connect(part, extension_directory=extension_directory) as connection:
             attach(connection, path, "previous")
             connection.execute(read_sql("database", "full"))
-            connection.execute(
-                read_sql("database", "embeddings").format(dimensions=provider.dimensions)
-            )
             connection.execute(read_sql("database", "copy_full"))
             verify_build(connection, path, state.meta["build_id"])
-            with uncompressed(connection):
-                if state.same_model:
-                    connection.execute(read_sql("database", "take_over_vectors"))
-                embedded, failures = _embed_pending(connection, provider, state.pending)
+            _stage_kept(connection, provider.dimensions, same_model=state.same_model)
+            embedded, failures = _stage_pending(connection, provider, state)
             connection.execute("DETACH previous")
             if embedded or not indexed:
+                head = _write_embeddings(connection, provider.dimensions)
                 _record_failures(connection, failures)
-                recall = _index(connection, part, state.kept + embedded, provider, hnsw)
+                recall = _index(
+                    connection, part, state.kept + embedded, head=head, provider=provider, hnsw=hnsw
+                )
         if indexed and not embedded:
             # Some texts fail every time. The file that stands, its index included, is still right.
             log.info("no text got a vector: the HNSW index stays")
@@ -128,6 +135,8 @@ def _index(
     connection: duckdb.DuckDBPyConnection,
     part: Path,
     vectors: int,
+    *,
+    head: int,
     provider: Provider,
     hnsw: HnswOptions,
 ) -> float | None:
@@ -146,6 +155,7 @@ def _index(
             "embedding_provider": provider.name,
             "embedding_model": provider.model,
             "embedding_dimensions": provider.dimensions,
+            "embedding_head": head,
             "embedding_count": vectors,
             "build_id": uuid4().hex,
             "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -202,38 +212,70 @@ def pending_texts(connection: duckdb.DuckDBPyConnection, *, every: bool = False)
             yield Text(content_hash, embedding_text(*parts))
 
 
-def _embed_pending(
-    connection: duckdb.DuckDBPyConnection, provider: Provider, pending: int
+def _stage_kept(
+    connection: duckdb.DuckDBPyConnection, dimensions: int, *, same_model: bool
+) -> None:
+    """Make the table `staged.vectors`, outside the file, of the vectors that are kept."""
+    connection.execute("ATTACH ':memory:' AS staged")
+    connection.execute(
+        f"CREATE TABLE staged.vectors (content_hash VARCHAR, vector FLOAT[{dimensions:d}])"
+    )
+    if same_model:
+        connection.execute(
+            "INSERT INTO staged.vectors SELECT content_hash, vector FROM previous.embeddings "
+            "SEMI JOIN previous.packages USING (content_hash)"
+        )
+
+
+def _stage_pending(
+    connection: duckdb.DuckDBPyConnection, provider: Provider, state: _State
 ) -> tuple[int, list[Failure]]:
-    """Write a vector for every text without one: how many there are now, and the failures."""
+    """Add a vector for every text without one: how many there are now, and the failures."""
     failures: list[Failure] = []
-    if pending == 0:
+    if state.pending == 0:
         return 0, failures
     embedded = 0
-    # One transaction: the file is nobody's yet, and each commit would write the rows a second time.
-    connection.execute("BEGIN")
-    with cursor(connection) as reading:
-        for result in provider.vectors(pending_texts(reading), pending):
+    with cursor(connection, "previous") as reading:
+        texts = pending_texts(reading, every=not state.same_model)
+        for result in provider.vectors(texts, state.pending):
             if isinstance(result, Failure):
                 failures.append(result)
                 continue
-            _insert_vectors(connection, result, provider.dimensions)
+            arrow = _vector_table(result.content_hashes, vector=result.vectors)
+            connection.register("arrow", arrow)
+            connection.execute("INSERT INTO staged.vectors SELECT content_hash, vector FROM arrow")
+            connection.unregister("arrow")
             embedded += len(result.content_hashes)
-    connection.execute("COMMIT")
     return embedded, failures
 
 
-def _insert_vectors(connection: duckdb.DuckDBPyConnection, chunk: Vectors, dimensions: int) -> None:
-    flat = pa.array(np.ascontiguousarray(chunk.vectors, dtype=np.float32).ravel())
-    arrow = pa.table(
-        {
-            "content_hash": chunk.content_hashes,
-            "vector": pa.FixedSizeListArray.from_arrays(flat, dimensions),
-        }
-    )
-    connection.register("arrow", arrow)
-    connection.execute("INSERT INTO embeddings SELECT content_hash, vector FROM arrow")
-    connection.unregister("arrow")
+def _write_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int) -> int:
+    """Write `embeddings` out of `staged.vectors`: how many dimensions of each are indexed."""
+    staged = "SELECT vector FROM staged.vectors"
+    rows = count(connection, "SELECT count(*) FROM staged.vectors")
+    head = head_dimensions(read_vectors(connection, staged)) if rows else dimensions
+    create_embeddings(connection, dimensions=dimensions, head=head)
+    with cursor(connection) as reading:
+        reader = reading.execute(read_sql("database", "staged_vectors")).to_arrow_reader(
+            _ROWS_PER_BATCH
+        )
+        # One transaction: the file is nobody's yet, and each commit would write the rows again.
+        connection.execute("BEGIN")
+        for batch in reader:
+            hashes, column = batch.columns
+            vectors = np.asarray(cast("pa.FixedSizeListArray[Any]", column).flatten())
+            vectors = vectors.reshape(len(batch), -1)
+            arrow = _vector_table(hashes, vector=vectors, head=vectors[:, :head])
+            connection.register("arrow", arrow)
+            connection.execute("INSERT INTO embeddings BY NAME SELECT * FROM arrow")
+            connection.unregister("arrow")
+        connection.execute("COMMIT")
+    connection.execute("DETACH staged")
+    return head
+
+
+def _vector_table(hashes: Any, **columns: NDArray[np.float32]) -> pa.Table:
+    return pa.table({"content_hash": hashes} | {name: fixed_size(v) for name, v in columns.items()})
 
 
 def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failure]) -> None:

@@ -46,6 +46,15 @@ def _strip_accents(text: str) -> str:
     )
 
 
+def pieces(word: str) -> set[str]:
+    """The tokens that a word may be cut into."""
+    return {
+        ("##" if start else "") + word[start:end]
+        for start in range(len(word))
+        for end in range(start + 1, min(len(word), start + LONGEST_PIECE) + 1)
+    }
+
+
 class Tokenizer:
     """Texts to the numbers of their tokens."""
 

@@ -83,19 +83,19 @@ class Package(msgspec.Struct, frozen=True, gc=False):
     meta_extra: str | None
 
     @property
-    def attribute(self) -> str:
+    def attribute_name(self) -> str:
         """The attribute's name in its set, without quotes."""
         return attribute.split(self.package_id)[1]
 
     @property
-    def family(self) -> str | None:
+    def set_family(self) -> str | None:
         """The attribute set without its version."""
         return None if self.attribute_set is None else attribute.family(self.attribute_set)
 
     @property
-    def base(self) -> str:
+    def base_name(self) -> str:
         """The attribute's name without its version and without `-unwrapped`."""
-        return attribute.base(self.attribute, self.version)
+        return attribute.base(self.attribute_name, self.version)
 
 
 class MalformedError(ValueError):

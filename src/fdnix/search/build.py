@@ -1,4 +1,4 @@
-"""What the minified database holds for searching: entries, an inverted index, and SQL macros.
+"""What makes the minified database a search index: entries, an inverted index, vectors, SQL macros.
 
 The macros are the ranking; nothing else ranks. They use no extension, so that any DuckDB client
 can search the file. docs/search.md describes them.
@@ -6,14 +6,18 @@ can search the file. docs/search.md describes them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from fdnix.database.connection import read_sql
+from fdnix.database.connection import count, read_sql
+from fdnix.database.rows import fixed_size
 from fdnix.errors import SettingsError
+from fdnix.search import filters
+from fdnix.search.fts import create_fts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,115 +26,130 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from fdnix.search.fts import FtsOptions
+
 Embed: TypeAlias = "Callable[[Sequence[str]], NDArray[np.float32]]"
 """Texts to vectors of unit length, shape (n, dimensions)."""
 
-# The vectors' rows are narrowed first: the hash table of a join is then as small as it may be.
-_JOIN_NEAREST = """LEFT JOIN (
-        SELECT * FROM nearness WHERE vector_row IN (SELECT vector_row FROM candidates)
-    ) AS v USING (vector_row)"""
-
-_FILTERED = {
-    "filter_parameters": """,
-    only_platform := NULL,
-    only_set := NULL,
-    only_license := NULL,
-    only_maintainer := NULL,
-    free_only := false,
-    hide_broken := false,
-    hide_insecure := false,
-    hide_unavailable := false""",
-    "allowed_entries": "WHERE NOT EXISTS (FROM filters)"
-    " OR e.entry_id IN (SELECT entry_id FROM allowed)",
-    "allowed_variants": "WHERE NOT EXISTS (FROM filters)"
-    " OR v.package_id IN (SELECT package_id FROM allowed)",
-}
-
-_SIMILAR_TERMS = 20
+_RELATED_TERMS = 20
 _MIN_SIMILARITY = 0.35
 _BLOCK = 2048
+_LARGEST_CODE = 127
+
+
+@dataclass(frozen=True)
+class WordModel:
+    """What the local model says of words, whatever model the packages' vectors are of.
+
+    Attributes:
+        embed_words: unit vectors for single words; they tell which words mean nearly the same.
+        table: the model itself, as a table of `token`, `weight` and `vector`.
+        name: the model's name; the file embeds queries where its vectors are of this model.
+    """
+
+    embed_words: Embed
+    table: Callable[[], pa.Table]
+    name: str
 
 
 def create_search(
     connection: duckdb.DuckDBPyConnection,
+    source: dict[str, str],
     *,
-    dimensions: int,
-    embed_words: Embed,
+    words: WordModel,
+    fts: FtsOptions,
     popularity: Path | None = None,
 ) -> None:
-    """Add the search tables and macros to a minified database under construction.
+    """Write all of a minified database but its HNSW index.
+
+    What needs room for a while comes first, so that what stays fills it and the file has no holes.
 
     Args:
-        connection: open on the file, with `fts` loaded (its stemmer is used once, here); the file
-            holds `packages`, `packages_fts_source` and `embeddings`.
-        dimensions: the length of the vectors in `embeddings`.
-        embed_words: unit vectors for single words, whatever made the packages' vectors; they tell
-            which words mean nearly the same.
+        connection: open on the new file, with `fts` loaded (its stemmer is used once, here) and the
+            full database attached as `source`.
+        source: the file info of the full database.
+        words: the local model.
+        fts: how the full-text index is made.
         popularity: a JSON file, attribute path to number, that joins in the prior.
 
     Raises:
         SettingsError: `popularity` is not such a file.
     """
-    connection.execute(read_sql("search", "text"))
-    connection.execute(read_sql("search", "entries"))
+    dimensions = int(source.get("embedding_dimensions", 1))
+    head = min(int(source.get("embedding_head", 1)), dimensions)
+    for name in ("text", "entries", "packages"):
+        connection.execute(read_sql("search", name))
+    connection.execute(
+        "CREATE TABLE packages_fts_source AS FROM source.packages_fts_source ORDER BY package_id"
+    )
+    create_fts(connection, fts)
+    connection.execute(read_sql("search", "texts_view"))
     connection.execute(read_sql("search", "inverted_index"))
-    _relate_terms(connection, embed_words)
-    _register_popularity(connection, popularity)
-    connection.execute(read_sql("search", "prior"))
-    connection.unregister("popularity")
-    create_macros(connection, dimensions)
+    _create_vocabulary(connection, words.embed_words)
+    connection.execute(read_sql("search", "weights"))
+    _create_entries(connection, popularity)
+    _create_embeddings(connection, dimensions, head)
+    connection.execute(read_sql("search", "indexes"))
+    embeds = source.get("embedding_model") == words.name
+    if embeds:
+        connection.register("model", words.table())
+        connection.execute("CREATE TABLE search_model AS FROM model ORDER BY token")
+        connection.unregister("model")
+    create_macros(connection, dimensions, head, embeds=embeds)
 
 
-def create_macros(connection: duckdb.DuckDBPyConnection, dimensions: int) -> None:
-    """Create `fdnix_search` and `fdnix_search_text`, and the scalar macros they are made of.
-
-    Each has a twin that ends in `_unfiltered`: the same ranking for queries without any filter,
-    which spares the planning and running of what would filter, a third of a search.
-    """
-    connection.execute(read_sql("search", "query"))
-    macro = read_sql("search", "macro")
-    by_meaning = {
-        "vector_parameter": ", query_vector",
-        "nearest": read_sql("search", "nearest").format(dimensions=dimensions),
-        "near": "UNION ALL SELECT entry_id FROM near",
-        "meaning": "coalesce(v.similarity, 0)",
-        "join_nearest": _JOIN_NEAREST,
-    }
-    by_text = {**dict.fromkeys(by_meaning, ""), "meaning": "0::FLOAT"}
-    filtered = {"filters": read_sql("search", "filters"), **_FILTERED}
-    unfiltered = dict.fromkeys(filtered, "")
-    for name, sides in (("fdnix_search", by_meaning), ("fdnix_search_text", by_text)):
-        connection.execute(macro.format(name=name, **sides, **filtered))
-        connection.execute(macro.format(name=f"{name}_unfiltered", **sides, **unfiltered))
-
-
-def _relate_terms(
-    connection: duckdb.DuckDBPyConnection,
-    embed_words: Embed,
+def create_macros(
+    connection: duckdb.DuckDBPyConnection, dimensions: int, head: int, *, embeds: bool
 ) -> None:
-    """Write `search_similar`: for each term those that mean nearly the same, and how nearly."""
-    connection.execute(read_sql("search", "similar"))
-    rows = connection.execute(read_sql("search", "similar_words")).fetchall()
-    if not rows:
-        return
-    terms = np.array([term for term, _ in rows], dtype=np.int32)
-    vectors = embed_words([word for _, word in rows])
-    for first, second, similarity in _pairs(vectors):
-        connection.register(
-            "pairs",
-            pa.table(
-                {"a": terms[first], "b": terms[second], "similarity": _packed(similarity)},
-            ),
+    """Create `fdnix_search`, `fdnix_nearest` and the macros they are made of.
+
+    Args:
+        connection: open on the file.
+        dimensions: the length of its vectors.
+        head: how many of their first dimensions are indexed.
+        embeds: whether the file holds the model of its vectors.
+    """
+    connection.execute(
+        f"CREATE OR REPLACE MACRO fdnix_vector(v) AS v::FLOAT[{dimensions:d}];"
+        f"CREATE OR REPLACE MACRO fdnix_head(v) AS (v::FLOAT[])[1:{head:d}]::FLOAT[{head:d}]"
+    )
+    for name in ("text", "query", "match"):
+        connection.execute(read_sql("search", name))
+    connection.execute(
+        read_sql("search", "embed")
+        if embeds
+        else "CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE SELECT NULL::FLOAT[] AS vector"
+    )
+    connection.execute(filters.macros())
+    connection.execute(read_sql("search", "rank"))
+    connection.execute(
+        read_sql("search", "search").format(
+            parameters=filters.parameters(),
+            arguments=", ".join(row.parameter for row in filters.FILTERS),
         )
-        connection.execute("INSERT INTO search_similar FROM pairs")
+    )
+
+
+def _create_vocabulary(connection: duckdb.DuckDBPyConnection, embed_words: Embed) -> None:
+    rows = connection.execute(read_sql("search", "related_words")).fetchall()
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE related "
+        "(term_id INTEGER, related_id INTEGER, similarity UTINYINT)"
+    )
+    terms = np.array([term for term, _ in rows], dtype=np.int32)
+    for first, second, similarity in _pairs(embed_words([word for _, word in rows])):
+        pairs = {"a": terms[first], "b": terms[second], "similarity": _packed(similarity)}
+        connection.register("pairs", pa.table(pairs))
+        connection.execute("INSERT INTO related FROM pairs")
         connection.unregister("pairs")
+    connection.execute(read_sql("search", "vocabulary"))
 
 
 def _pairs(
     vectors: NDArray[np.float32],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """Each row's nearest other rows by cosine, block by block: row numbers and the cosine."""
-    count = min(_SIMILAR_TERMS, len(vectors))
+    count = min(_RELATED_TERMS, len(vectors))
     for start in range(0, len(vectors), _BLOCK):
         cosines = vectors[start : start + _BLOCK] @ vectors.T
         here = np.arange(len(cosines))
@@ -146,24 +165,48 @@ def _packed(similarity: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.round(255 * np.clip(similarity, 0, 1)).astype(np.uint8)
 
 
-def _register_popularity(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
-    """Register the view `popularity` (package_id, number) over the file; empty without one."""
+def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | None) -> None:
     numbers: dict[str, float] = {}
-    if path is not None:
+    if popularity is not None:
         try:
-            numbers = msgspec.json.decode(path.read_bytes(), type=dict[str, float])
+            numbers = msgspec.json.decode(popularity.read_bytes(), type=dict[str, float])
         except OSError as error:
-            raise SettingsError(f"POPULARITY_FILE: {path}: {error.strerror}") from error
+            raise SettingsError(f"POPULARITY_FILE: {popularity}: {error.strerror}") from error
         except msgspec.DecodeError as error:
             raise SettingsError(
-                f"POPULARITY_FILE: {path}: must be a JSON object, attribute path to number: {error}"
+                f"POPULARITY_FILE: {popularity}: must be a JSON object, attribute path to number: "
+                f"{error}"
             ) from error
-    connection.register(
-        "popularity",
-        pa.table(
-            {
-                "package_id": pa.array(numbers.keys(), pa.string()),
-                "number": pa.array(numbers.values(), pa.float64()),
-            }
-        ),
-    )
+    table = {
+        "package_id": pa.array(numbers.keys(), pa.string()),
+        "number": pa.array(numbers.values(), pa.float64()),
+    }
+    connection.register("popularity", pa.table(table))
+    connection.execute(read_sql("search", "prior"))
+    connection.unregister("popularity")
+
+
+def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:
+    connection.execute(read_sql("search", "embeddings").format(dimensions=dimensions, head=head))
+    if not count(connection, "SELECT count(*) FROM source.embeddings"):
+        return
+    rows = connection.execute(read_sql("search", "embedding_rows")).to_arrow_table()
+    for batch in rows.to_batches():
+        column = cast("pa.FixedSizeListArray[Any]", batch.column("vector"))
+        codes = _quantized(np.asarray(column.flatten()).reshape(len(batch), -1))
+        table = pa.Table.from_batches([batch.drop_columns(["vector"])])
+        for name, values in (
+            ("scale", pa.array(1 / np.linalg.norm(codes.astype(np.float32), axis=1), pa.float32())),
+            ("head", fixed_size(codes[:, :head].astype(np.float32))),
+            ("code", fixed_size(codes)),
+        ):
+            table = table.append_column(name, values)
+        connection.register("rows", table)
+        connection.execute("INSERT INTO embeddings BY NAME FROM rows")
+        connection.unregister("rows")
+
+
+def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Vectors of nearly the same direction, whose largest component is 127 or -127."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    return np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)

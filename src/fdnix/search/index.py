@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from fdnix.database.connection import MAIN, connect, read_sql
+from fdnix.database.connection import MAIN, connect, count, read_sql
 from fdnix.database.file_info import read_file_info
-from fdnix.embedding.bedrock.on_demand import BedrockEmbedder
-from fdnix.embedding.bedrock.titan import VectorError
-from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import FdnixError
 from fdnix.progress import log
+from fdnix.search.filters import FILTERS
+from fdnix.search.query_vector import query_vector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
-
-    from fdnix.embedding.backend import Embedder
 
 MAX_LIMIT = 1000
 """The most hits one search returns; `offset` reaches the others."""
@@ -54,15 +52,14 @@ class Filters:
 class Parts:
     """What a score is made of; each but the prior lies between 0 and 1.
 
-    `meaning` is the cosine of query and package, `coverage` the share of the query's words that
-    the package's texts hold, `likeness` the tf-idf cosine of query and name and description,
-    `name_fit` how well the whole query fits a name,
-    `prior` how likely anyone means this package.
+    `vector_similarity` is the cosine of query and package, `coverage` the share of the query's
+    words that the package's texts hold, `tfidf_cosine` that of query and name and description,
+    `name_fit` how well the whole query fits a name, `prior` how likely anyone means this package.
     """
 
-    meaning: float
+    vector_similarity: float
     coverage: float
-    likeness: float
+    tfidf_cosine: float
     name_fit: float
     prior: float
 
@@ -105,19 +102,31 @@ class SearchResults:
     notice: str | None = None
 
 
+class QueryEmbedder(Protocol):
+    """A model that embeds queries: an `Embedder`, of which only this is needed."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """The length of every vector."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """Vectors for `texts`, one a row; None in place of a row for a text without any."""
+        ...
+
+
 _NO_FILTERS = Filters()
-_FILTER_PARAMETERS = (
-    "only_platform",
-    "only_set",
-    "only_license",
-    "only_maintainer",
-    "free_only",
-    "hide_broken",
-    "hide_insecure",
-    "hide_unavailable",
-)
-"""The search macros' names for the fields of `Filters`, in their order."""
 _FILTER_MARKS = frozenset(':"-')
+# Look-ups by so many keys go through an index; DuckDB's own limit is 50.
+_KEYS = 1000
+_PREPARED = 16
+_OTHER_MODEL = "text search only: the file's vectors are of {}, queries would be of {}"
+_TOKENS_KEPT = 10_000
 
 
 class SearchIndex:
@@ -126,7 +135,7 @@ class SearchIndex:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        embedder: Embedder | None,
+        embedder: QueryEmbedder | None,
         notice: str | None,
         resources: ExitStack,
     ) -> None:
@@ -139,7 +148,7 @@ class SearchIndex:
 
     @classmethod
     def open(
-        cls, path: Path, *, embedder: Embedder | None = None, aws_region: str | None = None
+        cls, path: Path, *, embedder: QueryEmbedder | None = None, aws_region: str | None = None
     ) -> Self:
         """The index in the minified database at `path`.
 
@@ -155,8 +164,9 @@ class SearchIndex:
         """
         with ExitStack() as stack:
             connection = stack.enter_context(connect(path, read_only=True, extensions=()))
+            connection.execute(f"SET dynamic_or_filter_threshold = {_KEYS}")
             meta = read_file_info(connection, path, kind="minified")
-            chosen, notice = _embedder(meta, embedder, aws_region)
+            chosen, notice = _embedder(connection, meta, embedder, aws_region)
             return cls(connection, chosen, notice, stack.pop_all())
 
     def search(
@@ -172,13 +182,16 @@ class SearchIndex:
         started = time.perf_counter()
         text = _bindable(text)
         session = self._session()
-        vector, notice = self._vector(session.words(text))
+        words = session.words(text)
+        vector, notice = self._vector(words)
         embedded = time.perf_counter()
-        rows = session.run(text, vector, filters or Filters(), _bounded(limit), max(0, offset))
+        hits = session.run(
+            text, words, vector, filters or _NO_FILTERS, _bounded(limit), max(0, offset)
+        )
         done = time.perf_counter()
         return SearchResults(
-            hits=[_hit(row) for row in rows],
-            total=rows[0][-1] if rows else 0,
+            hits=[_hit(row) for row in hits],
+            total=hits[0]["total"] if hits else 0,
             timings={"vector": embedded - started, "query": done - embedded},
             notice=notice,
         )
@@ -206,24 +219,21 @@ class SearchIndex:
             return None, self._notice
         try:
             vector = self._embedder.embed([words])[0]
-        except (FdnixError, VectorError) as error:
+        except (FdnixError, ValueError) as error:
             log.debug("no query vector: %s", error)
             return None, f"text search only: no query vector could be had: {error}"
-        return (vector.tolist() if vector.any() else None), None
+        return (None if vector is None or not any(vector) else list(vector)), None
 
 
 class _Session:
-    """One thread's connection, with the searches prepared: planning them takes longer than they do.
-
-    The question lies in a temporary table that the prepared statements read, so that text and
-    vector are bound as parameters and the plan serves every question.
-    """
+    """One thread's connection, with the search's statements prepared."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._prepared: set[str] = set()
+        self._ranking: set[str] = set()
         connection.execute(f"USE {MAIN}")
-        connection.execute(read_sql("search", "session"))
+        defaults = ", ".join(["NULL"] * len(FILTERS))
+        connection.execute(read_sql("search", "session").format(defaults=defaults))
 
     def words(self, text: str) -> str:
         """What of `text` is to be matched: without its filters and quotation marks."""
@@ -233,43 +243,60 @@ class _Session:
         return str(row[0]) if row else ""
 
     def run(
-        self, text: str, vector: list[float] | None, filters: Filters, limit: int, offset: int
-    ) -> list[tuple[Any, ...]]:
-        """The rows of the search macro for one question."""
-        macro = "fdnix_search_text"
-        question: dict[str, object] = {"text": text}
-        if vector is not None:
-            macro = "fdnix_search"
-            # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits
-            # are all that a FLOAT has.
-            question["vector"] = f"[{','.join(f'{number:.9g}' for number in vector)}]"
-        question |= {"max_hits": limit, "skip_hits": offset}
-        if _may_filter(text) or filters != _NO_FILTERS:
-            question |= zip(_FILTER_PARAMETERS, astuple(filters), strict=True)
-        else:
-            macro += "_unfiltered"
-        self._ask(question)
-        if macro not in self._prepared:
-            arguments = ", ".join(map(_argument, question))
-            self._connection.execute(
-                read_sql("search", "prepare").format(macro=macro, arguments=arguments)
-            )
-            self._prepared.add(macro)
-        return self._connection.execute(f"EXECUTE {macro}").fetchall()
+        self,
+        text: str,
+        words: str,
+        vector: list[float] | None,
+        filters: Filters,
+        limit: int,
+        offset: int,
+    ) -> list[dict[str, Any]]:
+        """The rows of `fdnix_search` for one question, its steps taken one by one.
 
-    def _ask(self, question: Mapping[str, object]) -> None:
-        columns, values = ", ".join(question), ", ".join("?" * len(question))
-        self._connection.execute("DELETE FROM question")
+        Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
+        """
+        filtered = _may_filter(text) or filters != _NO_FILTERS
+        self._ask(words, vector)
+        if filtered:
+            self._narrow(text, filters)
+        unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
+        if unknown:
+            self._connection.execute("EXECUTE correct")
+        if edits is not None:
+            self._connection.execute("EXECUTE spell")
+        return self._rank(limit, offset, filtered=filtered)
+
+    def _ask(self, words: str, vector: list[float] | None) -> None:
+        # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
+        # all that a FLOAT has.
+        encoded = vector and f"[{','.join(f'{number:.9g}' for number in vector)}]"
+        self._connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
+        self._connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
+
+    def _narrow(self, text: str, filters: Filters) -> None:
+        values = asdict(filters)
+        marks = ", ".join("?" * len(FILTERS))
+        self._connection.execute("DELETE FROM temp.filters")
         self._connection.execute(
-            f"INSERT INTO question ({columns}) VALUES ({values})",  # noqa: S608 (names of ours)
-            list(question.values()),
+            f"INSERT INTO temp.filters SELECT fdnix_filters(?, {marks})",
+            [text, *(values[row.field] for row in FILTERS)],
         )
 
-
-def _argument(column: str) -> str:
-    """What passes a column of the question to a search macro; text and vector go by position."""
-    value = f"(SELECT {column} FROM temp.question)"  # noqa: S608
-    return value if column in ("text", "vector") else f"{column} := {value}"
+    def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
+        filters = "(SELECT filters FROM temp.filters)" if filtered else "NULL"
+        # A limit that the planner knows spares sorting all candidates.
+        name = f"rank_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}"
+        if name not in self._ranking:
+            if len(self._ranking) == _PREPARED:
+                self._connection.execute(f"DEALLOCATE {self._ranking.pop()}")
+            self._connection.execute(
+                f"PREPARE {name} AS FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
+                f"(SELECT question FROM temp.question), {filters}, {limit:d}, {offset:d})"
+            )
+            self._ranking.add(name)
+        result = self._connection.execute(f"EXECUTE {name}")
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _may_filter(text: str) -> bool:
@@ -277,30 +304,73 @@ def _may_filter(text: str) -> bool:
     return not _FILTER_MARKS.isdisjoint(text)
 
 
-def _hit(row: Sequence[Any]) -> Hit:
-    return Hit(*[*row[:-2], Parts(**row[-2])])
+def _hit(row: dict[str, Any]) -> Hit:
+    columns = {name: value for name, value in row.items() if name != "total"}
+    return Hit(**columns | {"parts": Parts(**row["parts"])})
+
+
+class _FileModel:
+    """The model that the file holds."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, *, model: str, dimensions: int
+    ) -> None:
+        self.model = model
+        self.dimensions = dimensions
+        self._connection = connection
+        self._known: dict[str, tuple[float, Sequence[int]]] = {}
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> list[list[float] | None]:
+        """Vectors for `texts`, None for one without a known token."""
+        with self._lock:
+            return [query_vector(text, self._lookup) for text in texts]
+
+    def _lookup(self, tokens: Iterable[str]) -> dict[str, tuple[float, Sequence[int]]]:
+        wanted = set(tokens)
+        missing = [token for token in wanted if token not in self._known]
+        if missing:
+            if len(self._known) + len(missing) > _TOKENS_KEPT:
+                self._known.clear()
+                missing = list(wanted)
+            rows = self._connection.execute(
+                f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
+                f"WHERE token IN ({', '.join('?' * len(missing))})",
+                missing,
+            ).fetchall()
+            self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
+        return {token: self._known[token] for token in wanted if token in self._known}
 
 
 def _embedder(
-    meta: Mapping[str, str], given: Embedder | None, aws_region: str | None
-) -> tuple[Embedder | None, str | None]:
+    connection: duckdb.DuckDBPyConnection,
+    meta: Mapping[str, str],
+    given: QueryEmbedder | None,
+    aws_region: str | None,
+) -> tuple[QueryEmbedder | None, str | None]:
     """What embeds queries for the file that `meta` describes; None, and why, where nothing can."""
     model, dimensions = meta.get("embedding_model"), meta.get("embedding_dimensions")
     if model is None or dimensions is None:
         return None, "text search only: the file has no vectors"
-    embedder = given
-    if embedder is None and meta.get("embedding_provider") == BedrockEmbedder.provider:
-        try:
-            embedder = BedrockEmbedder(model=model, dimensions=int(dimensions), region=aws_region)
-        except FdnixError as error:
-            return None, f"text search only: no query vector can be had: {error}"
-    embedder = embedder or LocalEmbedder()
-    if (model, dimensions) == (embedder.model, str(embedder.dimensions)):
-        return embedder, None
-    return None, (
-        f"text search only: the file's vectors are of {model} ({dimensions} dimensions), "
-        f"queries would be of {embedder.model} ({embedder.dimensions})"
-    )
+    if given is not None:
+        same = (model, dimensions) == (given.model, str(given.dimensions))
+        return (given, None) if same else (None, _OTHER_MODEL.format(model, given.model))
+    if count(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'search_model'"):
+        return _FileModel(connection.cursor(), model=model, dimensions=int(dimensions)), None
+    if meta.get("embedding_provider") != "bedrock":
+        return None, _OTHER_MODEL.format(model, "another")
+    return _bedrock(model, int(dimensions), aws_region)
+
+
+def _bedrock(
+    model: str, dimensions: int, region: str | None
+) -> tuple[QueryEmbedder | None, str | None]:
+    try:
+        from fdnix.embedding.bedrock.on_demand import BedrockEmbedder  # noqa: PLC0415 (is heavy)
+
+        return BedrockEmbedder(model=model, dimensions=dimensions, region=region), None
+    except (FdnixError, ModuleNotFoundError) as error:
+        return None, f"text search only: no query vector can be had: {error}"
 
 
 def _bindable(text: str) -> str:

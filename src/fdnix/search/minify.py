@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import attach, connect, count, read_sql, uncompressed
+from fdnix.database.connection import attach, connect, count
 from fdnix.database.file_info import (
     ForeignDatabaseError,
+    fingerprint,
     read_file_info,
     verify_build,
     write_file_info,
@@ -29,7 +29,7 @@ from fdnix.database.sizes import table_sizes
 from fdnix.errors import DataError
 from fdnix.progress import log
 from fdnix.search.build import create_search
-from fdnix.search.fts import create_fts, verify_fts
+from fdnix.search.fts import verify_fts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from fdnix.database.hnsw import HnswOptions
-    from fdnix.search.build import Embed
+    from fdnix.search.build import WordModel
     from fdnix.search.fts import FtsOptions
 
 
@@ -46,14 +46,14 @@ class MinifyOptions:
     """How the minified database is made.
 
     Attributes:
-        max_bytes: what the file may take.
+        max_bytes: what the file may take; None for as much as it needs.
         hnsw: of the index over its vectors.
         fts: of the index over its texts.
         popularity: a JSON file, attribute path to number, that joins in the ranking.
         extension_directory: where DuckDB's extensions lie, when not in their wheels.
     """
 
-    max_bytes: int
+    max_bytes: int | None
     hnsw: HnswOptions
     fts: FtsOptions
     popularity: Path | None = None
@@ -72,14 +72,13 @@ class MinifiedReport:
 
 
 def write_minified(
-    full: Path, path: Path, options: MinifyOptions, *, embed_words: Embed
+    full: Path, path: Path, options: MinifyOptions, *, words: WordModel
 ) -> MinifiedReport:
     """Derive the minified database at `path` from the full database at `full`.
 
     A minified database that was derived from this very full database with the same options is
-    left as it is. `embed_words` gives unit vectors for single words, whatever model the packages'
-    vectors are of; search takes words of like meaning from them. Where the HNSW index would make
-    the file larger than it may be it is left out: search does not need it.
+    left as it is, unless the code that made it has changed. `words` is the local model. Where the
+    HNSW index would make the file larger than it may be it is left out: search does not need it.
 
     Raises:
         DataError: `full` is no full database, the file is too large even without the HNSW index,
@@ -91,6 +90,7 @@ def write_minified(
         vectors = count(connection, "SELECT count(*) FROM embeddings")
     made_with = {
         "fdnix_version": fdnix.__version__,
+        "fingerprint": fingerprint("search", "database"),
         "source_build_id": source["build_id"],
         "fts_stemmer": options.fts.stemmer,
         "fts_stopwords": options.fts.stopwords,
@@ -106,11 +106,11 @@ def write_minified(
     with building(path) as part:
         recall = None
         if vectors:
-            recall = _build(part, full, source, made_with, options, embed_words, index=True)
-            if (size := part.stat().st_size) > options.max_bytes:
+            recall = _build(part, full, source, made_with, options, words, index=True)
+            if _exceeds(size := part.stat().st_size, options.max_bytes):
                 log.warning(
                     "the HNSW index is left out: with it the file takes %s bytes, more than the "
-                    "%s of MINIFIED_MAX_BYTES; vector search is exact instead",
+                    "%s it may have; vector search is exact instead",
                     f"{size:,}",
                     f"{options.max_bytes:,}",
                 )
@@ -119,7 +119,7 @@ def write_minified(
         else:
             log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
         if recall is None:
-            _build(part, full, source, made_with, options, embed_words, index=False)
+            _build(part, full, source, made_with, options, words, index=False)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
             verify_fts(connection, part, macro=options.fts.macro)
@@ -135,47 +135,22 @@ def _build(
     source: dict[str, str],
     made_with: dict[str, str],
     options: MinifyOptions,
-    embed_words: Embed,
+    words: WordModel,
     *,
     index: bool,
 ) -> float | None:
-    """Write the file at `part`, with or without the HNSW index: the recall of that index.
-
-    The full database's own index serves where it was made with the same options: it comes along
-    when its file is copied, and building it again would take most of this phase's time.
-    """
-    directory = options.extension_directory
-    taken_over = index and hnsw_parameters(options.hnsw).items() <= source.items()
-    if taken_over:
-        copyfile(full, part)
-    with connect(part, extension_directory=directory) as connection:
-        if taken_over:
-            connection.execute("SET hnsw_enable_experimental_persistence = true")
-            verify_build(connection, full, source["build_id"])
-            connection.execute(read_sql("search", "keep_embeddings"))
-            connection.execute("CHECKPOINT")
+    """Write the file at `part`, with or without the HNSW index: the recall of that index."""
+    with connect(part, extension_directory=options.extension_directory) as connection:
         attach(connection, full, "source")
-        connection.execute(read_sql("search", "minified"))
+        create_search(
+            connection, source, words=words, fts=options.fts, popularity=options.popularity
+        )
         verify_build(connection, full, source["build_id"])
-        if not taken_over:
-            dimensions = int(source["embedding_dimensions"])
-            connection.execute(read_sql("database", "embeddings").format(dimensions=dimensions))
-            with uncompressed(connection):
-                connection.execute(read_sql("search", "minified_embeddings"))
         connection.execute("DETACH source")
-        with uncompressed(connection):
-            create_search(
-                connection,
-                dimensions=int(source.get("embedding_dimensions", 1)),
-                embed_words=embed_words,
-                popularity=options.popularity,
-            )
-        create_fts(connection, options.fts)
         connection.execute("CHECKPOINT")
         recall = None
         if index:
-            if not taken_over:
-                create_hnsw(connection, options.hnsw)
+            create_hnsw(connection, options.hnsw)
             recall = measure_recall(connection, part)
         else:
             _refuse_if_too_large(connection, part, options.max_bytes)
@@ -184,6 +159,7 @@ def _build(
             {
                 **made_with,
                 "kind": "minified",
+                "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
                 "hnsw_index": HNSW_INDEX if index else "none",
                 "hnsw_recall": recall,
                 "minified_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -229,14 +205,21 @@ def _report(
     )
 
 
-def _refuse_if_too_large(connection: duckdb.DuckDBPyConnection, path: Path, max_bytes: int) -> None:
+def _exceeds(size: int, max_bytes: int | None) -> bool:
+    return max_bytes is not None and size > max_bytes
+
+
+def _refuse_if_too_large(
+    connection: duckdb.DuckDBPyConnection, path: Path, max_bytes: int | None
+) -> None:
     size = path.stat().st_size
-    if size <= max_bytes:
+    if not _exceeds(size, max_bytes):
         return
     largest = ", ".join(
         f"{table.name} ({table.bytes:,} bytes)" for table in table_sizes(connection)[:3]
     )
     raise DataError(
         f"the minified database takes {size:,} bytes without its HNSW index, more than the "
-        f"{max_bytes:,} of MINIFIED_MAX_BYTES; its largest tables: {largest}"
+        f"{max_bytes:,} that MINIFIED_MAX_BYTES or a Lambda layer leaves it; its largest tables: "
+        f"{largest}"
     )

@@ -2,6 +2,9 @@
 CREATE TABLE packages (
     package_id VARCHAR PRIMARY KEY,
     attribute_set VARCHAR,
+    attribute_name VARCHAR NOT NULL,
+    set_family VARCHAR,
+    base_name VARCHAR NOT NULL,
     name VARCHAR NOT NULL,
     pname VARCHAR NOT NULL,
     version VARCHAR,

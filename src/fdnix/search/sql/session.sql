@@ -1,15 +1,24 @@
--- What is asked, under the names that the search macros' parameters have.
-CREATE TEMP TABLE question (
-    text VARCHAR,
-    vector FLOAT[],
-    max_hits BIGINT,
-    skip_hits BIGINT,
-    only_platform VARCHAR,
-    only_set VARCHAR,
-    only_license VARCHAR,
-    only_maintainer VARCHAR,
-    free_only BOOLEAN,
-    hide_broken BOOLEAN,
-    hide_insecure BOOLEAN,
-    hide_unavailable BOOLEAN
-);
+-- What a connection keeps of the query it is asked: as the user put it, what it is narrowed to, and
+-- what it means. Statements that read these tables are planned once; planning takes longer than
+-- running.
+CREATE TEMP TABLE asked (text VARCHAR, vector FLOAT[]);
+
+CREATE TEMP TABLE filters AS SELECT fdnix_filters('', {defaults}) AS filters LIMIT 0;
+
+CREATE TEMP TABLE question AS
+SELECT *, NULL::FLOAT[] AS vector FROM fdnix_understand('') LIMIT 0;
+
+PREPARE understand AS
+INSERT INTO temp.question
+SELECT *, (SELECT vector FROM temp.asked) FROM fdnix_understand((SELECT text FROM temp.asked))
+RETURNING unknown, edits;
+
+PREPARE correct AS
+UPDATE temp.question SET terms = terms || more_terms, idfs = idfs || more_idfs
+FROM fdnix_corrections(
+    (SELECT unknown FROM temp.question), (SELECT parsed.last_word FROM temp.question));
+
+PREPARE spell AS
+UPDATE temp.question SET names = names || more_names
+FROM fdnix_match_misspelt(
+    (SELECT parsed.glued FROM temp.question), (SELECT edits FROM temp.question));

@@ -16,17 +16,17 @@ CREATE OR REPLACE MACRO fdnix_name_parts(s) AS
 CREATE OR REPLACE MACRO fdnix_glue(s) AS
     regexp_replace(lower(strip_accents(s)), '[^a-z0-9+#]+', '', 'g');
 
--- Which letters and digits a name holds, one bit each: tells almost every name that cannot be a
--- misspelling from those that may be, without comparing.
+-- Which letters and digits a name holds, in 32 bits that some of them share: tells almost every name
+-- that cannot be a misspelling from those that may be, without comparing.
 CREATE OR REPLACE MACRO fdnix_letters(s) AS
     list_reduce(
-        [0::UBIGINT] || list_transform(
+        [0::UINTEGER] || list_transform(
             string_split(left(s, 40), ''),
-            lambda c: CASE WHEN c = '' THEN 0::UBIGINT ELSE 1::UBIGINT << (ascii(c) % 64)::INT END),
+            lambda c: CASE WHEN c = '' THEN 0::UINTEGER ELSE 1::UINTEGER << (ascii(c) % 32)::INT END),
         lambda a, b: a | b);
 
 -- How many edits a word of this length may be away from the one that was meant.
-CREATE OR REPLACE MACRO fdnix_edits(length) AS CASE WHEN length < 6 THEN 1 ELSE 2 END;
+CREATE OR REPLACE MACRO fdnix_edits(size) AS CASE WHEN size < 6 THEN 1 ELSE 2 END;
 
 -- Whether so many edits may lead from one set of letters to the other: each edit takes at most one
 -- letter away and brings at most one in.

@@ -1,0 +1,14 @@
+-- {dimensions} and {head} are whole numbers of ours: DDL takes no parameters. A vector is kept as signed
+-- bytes, in a direction within 1e-4 of its own; its length is 1 / scale. The HNSW index is over the
+-- head, its first dimensions. entry_id and the priors are the entry's whose text it is, here too so
+-- that a search reads them with the vector; NULL for the texts of other variants.
+CREATE TABLE embeddings (
+    embedding_id INTEGER NOT NULL,
+    entry_id INTEGER,
+    prior FLOAT,
+    name_prior FLOAT,
+    scale FLOAT NOT NULL,
+    head FLOAT[{head}] NOT NULL,
+    code TINYINT[{dimensions}] NOT NULL,
+    vector FLOAT[{dimensions}] GENERATED ALWAYS AS (code::FLOAT[{dimensions}])
+);

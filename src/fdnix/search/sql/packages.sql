@@ -1,0 +1,53 @@
+-- The tables of the minified database that are there for their own sake, out of a full database
+-- attached as `source` and the temporary tables of entries.sql.
+
+-- The systems that Hydra, nixpkgs' build farm, builds for. A package that names no platforms runs
+-- on all of them as far as nixpkgs says.
+CREATE TABLE packages AS
+WITH hydra AS (
+    SELECT ['x86_64-linux', 'aarch64-linux', 'x86_64-darwin', 'aarch64-darwin'] AS systems
+)
+SELECT
+    p.package_id,
+    p.attribute_set,
+    p.pname,
+    p.version,
+    p.description,
+    homepages[1] AS homepage,
+    license,
+    nullif(array_to_string(list_concat(
+        list_transform(maintainers, lambda m: CASE
+            WHEN m.github IS NULL THEN m.name
+            WHEN m.name IS NULL OR m.name = m.github THEN '@' || m.github
+            ELSE m.name || ' (@' || m.github || ')' END),
+        list_transform(teams, lambda t: t || ' team')
+    ), ', '), '') AS maintainers,
+    p.main_program,
+    list_filter(
+        systems,
+        lambda s: (platforms IS NULL OR list_contains(platforms, s))
+            AND NOT coalesce(list_contains(bad_platforms, s), false)
+    ) AS platforms,
+    coalesce(available, true) AS available,
+    v.broken,
+    v.insecure,
+    v.unfree,
+    coalesce(unsupported, false) AS unsupported,
+    "position",
+    long_description,
+    v.entry_id::INTEGER AS entry_id,
+    v.variant::SMALLINT AS variant,
+    coalesce(own.embedding_id, shared.embedding_id) AS embedding_id
+FROM source.packages AS p
+JOIN variant_source AS v USING (package_id)
+LEFT JOIN embedding_source AS own
+    ON own.entry_id = v.entry_id AND own.content_hash = v.content_hash
+LEFT JOIN (
+    SELECT content_hash, min(embedding_id) AS embedding_id FROM embedding_source GROUP BY content_hash
+) AS shared
+    ON shared.content_hash = v.content_hash
+CROSS JOIN hydra
+ORDER BY package_id;
+
+CREATE TABLE fdnix_meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL);
+INSERT INTO fdnix_meta SELECT * FROM source.fdnix_meta;

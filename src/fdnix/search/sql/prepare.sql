@@ -1,1 +1,0 @@
-PREPARE {macro} AS SELECT * FROM {macro}({arguments});

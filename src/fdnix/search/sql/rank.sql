@@ -1,0 +1,139 @@
+-- The ranking: what words, names and vector find, as one list.
+-- question: {parsed, terms, idfs, names} (see fdnix_understand), and vector: the query's, of whatever
+-- length, or NULL;
+-- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
+-- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
+--    best first), score, why, parts (what the score is made of), total (of all hits)
+CREATE OR REPLACE MACRO fdnix_rank(question, filters, max_hits, skip_hits) AS TABLE
+WITH
+asked AS MATERIALIZED (
+    SELECT
+        q.parsed AS parsed,
+        q.terms AS terms,
+        q.names AS names,
+        fdnix_vector(q.vector) AS vector,
+        sqrt(list_inner_product(q.vector, q.vector)) AS length,
+        q.parsed.one_word AS one_word,
+        -- A query of filters alone lists all that passes them.
+        filters IS NOT NULL AND len(q.parsed.words) = 0 AS lists_all,
+        list_sum(q.idfs) AS worth,
+        255 * sqrt(list_inner_product(q.idfs, q.idfs)) AS norm
+    FROM (SELECT question AS q)
+),
+allowed AS MATERIALIZED (FROM fdnix_allowed(filters)),
+filled AS (
+    SELECT
+        entry_id, slot,
+        any_value(idf) AS idf,
+        -- A word outside name, set and description has no weight, and says less.
+        max(CASE WHEN weight > 0 THEN similarity ELSE 0.8::FLOAT * similarity END) AS similarity,
+        max(weight) FILTER (similarity > 0.84) AS weight
+    FROM (
+        SELECT slot, idf, similarity, unnest(entry_ids) AS entry_id, unnest(weights) AS weight
+        FROM (SELECT unnest(terms, max_depth := 2) FROM asked) JOIN search_postings USING (term_id)
+    )
+    GROUP BY entry_id, slot
+),
+word_matches AS (
+    SELECT entry_id, sum(idf * similarity) AS worth, sum(idf * weight) AS weight
+    FROM filled
+    GROUP BY entry_id
+),
+name_matches AS (
+    SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
+    FROM (SELECT unnest(names, max_depth := 2) FROM asked)
+    GROUP BY entry_id
+),
+compared AS (
+    SELECT
+        e.entry_id, e.prior, e.name_prior,
+        coalesce(array_inner_product(e.vector, a.vector) * e.scale / a.length, 0)::FLOAT AS vector_similarity
+    FROM embeddings AS e CROSS JOIN asked AS a
+    WHERE e.entry_id IS NOT NULL
+    UNION ALL
+    SELECT entry_id, prior, name_prior, 0::FLOAT FROM search_entries WHERE embedding_id IS NULL
+),
+measured AS (
+    SELECT
+        c.entry_id,
+        c.vector_similarity,
+        coalesce(w.worth / a.worth, 0) AS coverage,
+        least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
+        coalesce(n.fit, 0) AS name_fit,
+        CASE WHEN a.one_word THEN c.name_prior ELSE c.prior END AS prior,
+        n.how,
+        a.one_word
+    FROM compared AS c
+    CROSS JOIN asked AS a
+    LEFT JOIN word_matches AS w USING (entry_id)
+    LEFT JOIN name_matches AS n USING (entry_id)
+    WHERE (
+            w.entry_id IS NOT NULL
+            OR n.entry_id IS NOT NULL
+            OR c.vector_similarity > fdnix_least_similarity()
+            OR a.lists_all
+        )
+        AND (filters IS NULL OR c.entry_id IN (SELECT entry_id FROM allowed))
+),
+ranked AS MATERIALIZED (
+    SELECT
+        *,
+        round(fdnix_score(
+            vector_similarity, coverage, tfidf_cosine, name_fit, how, prior,
+            CASE WHEN one_word THEN fdnix_weights().one_word
+                ELSE fdnix_weights().several_words END), 6) AS score
+    FROM measured
+),
+top AS MATERIALIZED (
+    FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
+),
+hits AS (
+    SELECT
+        entry_id,
+        -- The variant that the query names comes first; else the entry's own order holds. A number
+        -- in the query may be the start of a version; a set that the query does not speak of counts
+        -- against.
+        list_sort(list({
+            'apart': -(
+                100 * (fdnix_glue(package_id) = parsed.glued)::INTEGER
+                + len(list_intersect(parsed.parts, fdnix_name_parts(package_id)))
+                + 2 * len(list_filter(parsed.numbers, lambda n:
+                    starts_with(concat(version, '.'), concat(n, '.'))))
+                - (attribute_set IS NOT NULL AND len(list_intersect(
+                    parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER),
+            'variant': variant,
+            'hit': h
+        })) AS hits
+    FROM packages AS h CROSS JOIN asked
+    WHERE entry_id IN (SELECT entry_id FROM top)
+        AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
+    GROUP BY entry_id
+)
+SELECT * EXCLUDE (position, long_description, entry_id, variant, embedding_id)
+FROM (
+    SELECT
+        unnest(hits[1].hit),
+        list_transform(hits, lambda h: h.hit.package_id) AS variants,
+        score,
+        CASE how
+            WHEN 'name' THEN 'exact name'
+            WHEN 'program' THEN 'name of its program or its derivation'
+            WHEN 'prefix' THEN 'name starts with the query'
+            WHEN 'spelling' THEN 'name is spelt like the query'
+            ELSE CASE
+                WHEN coverage >= 0.99 THEN 'every word'
+                WHEN coverage >= 0.01 THEN concat(round(100 * coverage)::INTEGER, '% of the words')
+                WHEN vector_similarity > fdnix_least_similarity() THEN 'similar meaning'
+                ELSE 'passes the filters' END
+        END AS why,
+        {
+            'vector_similarity': vector_similarity,
+            'coverage': coverage,
+            'tfidf_cosine': tfidf_cosine,
+            'name_fit': name_fit,
+            'prior': prior
+        } AS parts,
+        (SELECT count(*) FROM ranked) AS total
+    FROM top JOIN hits USING (entry_id)
+    ORDER BY score DESC, entry_id
+);

@@ -65,7 +65,7 @@ def head_dimensions(vectors: NDArray[np.float32]) -> int:
     needs a quarter of them, and its index takes a third of the time and of the room. All d where
     nothing less serves.
     """
-    dimensions = vectors.shape[1]
+    dimensions = int(vectors.shape[1])
     if len(vectors) <= CANDIDATES:
         return min(_HEADS[0], dimensions)
     probes, limits = _probes(vectors)

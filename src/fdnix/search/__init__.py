@@ -1,7 +1,17 @@
-"""Search over the minified database."""
+"""Search over the minified database. What it offers is imported when it is used."""
 
 from __future__ import annotations
 
-from fdnix.search.index import Filters, Hit, Parts, SearchIndex, SearchResults
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fdnix.search.index import Filters, Hit, Parts, SearchIndex, SearchResults
 
 __all__ = ["Filters", "Hit", "Parts", "SearchIndex", "SearchResults"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("fdnix.search.index"), name)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from fdnix.database.connection import count, read_sql
 from fdnix.database.rows import fixed_size
 from fdnix.errors import SettingsError
-from fdnix.search import filters
+from fdnix.search.filters import FILTERS
 from fdnix.search.fts import create_fts
 
 if TYPE_CHECKING:
@@ -120,12 +120,12 @@ def create_macros(
         if embeds
         else "CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE SELECT NULL::FLOAT[] AS vector"
     )
-    connection.execute(filters.macros())
+    connection.execute(_filter_macros())
     connection.execute(read_sql("search", "rank"))
     connection.execute(
         read_sql("search", "search").format(
-            parameters=filters.parameters(),
-            arguments=", ".join(row.parameter for row in filters.FILTERS),
+            parameters=_filter_parameters(),
+            arguments=", ".join(row.parameter for row in FILTERS),
         )
     )
 
@@ -209,4 +209,37 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
 def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Vectors of nearly the same direction, whose largest component is 127 or -127."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    return np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)
+    codes: NDArray[np.int8] = np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)
+    return codes
+
+
+def _filter_parameters() -> str:
+    """The filters as parameters of a macro, with their defaults."""
+    return ", ".join(f"{f.parameter} := {'false' if f.is_flag else 'NULL'}" for f in FILTERS)
+
+
+def _filter_macros() -> str:
+    """The SQL of the macros that the filters are: filters.sql, with a line for each of them."""
+    arguments = ", ".join(f.parameter for f in FILTERS)
+    asked = ",\n            ".join(
+        f"'{f.field}': coalesce({f.parameter}, false) "
+        f"OR list_contains(fdnix_asked(query, 'is', NULL), '{f.key}')"
+        if f.is_flag
+        else f"'{f.field}': fdnix_asked(query, '{f.key}', {f.parameter})"
+        for f in FILTERS
+    )
+    any_asked = " OR ".join(
+        [f"f.{f.field}" if f.is_flag else f"len(f.{f.field}) > 0" for f in FILTERS]
+        + ["len(f.phrases) > 0", "len(f.excluded) > 0"]
+    )
+    passed = "\n    AND ".join(
+        f"(NOT f.{f.field} OR ({f.condition}))"
+        if f.is_flag
+        # CASE, so that no row is looked at for what is not asked.
+        else f"CASE WHEN len(f.{f.field}) = 0 THEN true ELSE "
+        f"len(list_filter(f.{f.field}, lambda x: NOT coalesce({f.condition}, false))) = 0 END"
+        for f in FILTERS
+    )
+    return read_sql("search", "filters").format(
+        any_asked=any_asked, arguments=arguments, asked=asked, passed=passed
+    )

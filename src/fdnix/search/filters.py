@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fdnix.database.connection import read_sql
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -105,33 +103,3 @@ FILTERS = (
         is_flag=True,
     ),
 )
-
-
-def parameters() -> str:
-    """The filters as parameters of a macro, with their defaults."""
-    return ", ".join(f"{f.parameter} := {'false' if f.is_flag else 'NULL'}" for f in FILTERS)
-
-
-def macros() -> str:
-    """The SQL of the macros that the filters are, filters.sql, with a line for each of them."""
-    arguments = ", ".join(f.parameter for f in FILTERS)
-    asked = ",\n        ".join(
-        f"'{f.field}': coalesce({f.parameter}, false) "
-        f"OR list_contains(fdnix_asked(query, 'is', NULL), '{f.key}')"
-        if f.is_flag
-        else f"'{f.field}': fdnix_asked(query, '{f.key}', {f.parameter})"
-        for f in FILTERS
-    )
-    any_asked = " OR ".join(
-        [f"f.{f.field}" if f.is_flag else f"len(f.{f.field}) > 0" for f in FILTERS]
-        + ["len(f.phrases) > 0", "len(f.excluded) > 0"]
-    )
-    passed = "\n    AND ".join(
-        f"(NOT f.{f.field} OR ({f.condition}))"
-        if f.is_flag
-        else f"len(list_filter(f.{f.field}, lambda x: NOT coalesce({f.condition}, false))) = 0"
-        for f in FILTERS
-    )
-    return read_sql("search", "filters").format(
-        any_asked=any_asked, arguments=arguments, asked=asked, passed=passed
-    )

@@ -2,14 +2,15 @@
 
 -- What is asked, or NULL where nothing is: a struct with a field for each filter and for phrases and
 -- excluded words.
-CREATE OR REPLACE MACRO fdnix_filters_asked(f) AS CASE WHEN {any_asked} THEN f END;
-
 CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
-    fdnix_filters_asked({{
-        {asked},
-        'phrases': fdnix_phrases(query),
-        'excluded': fdnix_excluded(query)
-    }});
+    list_filter(
+        [{{
+            {asked},
+            'phrases': fdnix_phrases(query),
+            'excluded': fdnix_excluded(query)
+        }}],
+        lambda f: {any_asked}
+    )[1];
 
 -- The packages that pass; none where nothing is asked. -> entry_id, package_id
 CREATE OR REPLACE MACRO fdnix_allowed(filters) AS TABLE

@@ -35,6 +35,7 @@ _RELATED_TERMS = 20
 _MIN_SIMILARITY = 0.35
 _BLOCK = 2048
 _LARGEST_CODE = 127
+_FIRST_DIMENSIONS = 64
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def create_search(
     Raises:
         SettingsError: `popularity` is not such a file.
     """
-    dimensions = int(source.get("embedding_dimensions", 1))
+    dimensions = int(source.get("embedding_dimensions", 2))
     head = min(int(source.get("embedding_head", 1)), dimensions)
     for name in ("text", "entries", "packages"):
         connection.execute(read_sql("search", name))
@@ -109,11 +110,13 @@ def create_macros(
         head: how many of their first dimensions are indexed.
         embeds: whether the file holds the model of its vectors.
     """
+    first = _first(dimensions)
     connection.execute(
-        f"CREATE OR REPLACE MACRO fdnix_vector(v) AS v::FLOAT[{dimensions:d}];"
-        f"CREATE OR REPLACE MACRO fdnix_head(v) AS (v::FLOAT[])[1:{head:d}]::FLOAT[{head:d}]"
+        read_sql("search", "vectors").format(
+            dimensions=dimensions, head=head, first=first, rest=dimensions - first
+        )
     )
-    for name in ("text", "query", "match"):
+    for name in ("query", "match"):
         connection.execute(read_sql("search", name))
     connection.execute(
         read_sql("search", "embed")
@@ -187,7 +190,12 @@ def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | No
 
 
 def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:
-    connection.execute(read_sql("search", "embeddings").format(dimensions=dimensions, head=head))
+    first = _first(dimensions)
+    connection.execute(
+        read_sql("search", "embeddings").format(
+            dimensions=dimensions, head=head, first=first, rest=dimensions - first
+        )
+    )
     if not count(connection, "SELECT count(*) FROM source.embeddings"):
         return
     rows = connection.execute(read_sql("search", "embedding_rows")).to_arrow_table()
@@ -198,12 +206,18 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
         for name, values in (
             ("scale", pa.array(1 / np.linalg.norm(codes.astype(np.float32), axis=1), pa.float32())),
             ("head", fixed_size(codes[:, :head].astype(np.float32))),
-            ("code", fixed_size(codes)),
+            ("code_first", fixed_size(codes[:, :first])),
+            ("code_rest", fixed_size(codes[:, first:])),
         ):
             table = table.append_column(name, values)
         connection.register("rows", table)
         connection.execute("INSERT INTO embeddings BY NAME FROM rows")
         connection.unregister("rows")
+
+
+def _first(dimensions: int) -> int:
+    """How many of a vector's dimensions a search looks at first."""
+    return min(_FIRST_DIMENSIONS, dimensions // 2)
 
 
 def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:

@@ -11,7 +11,8 @@ asked AS MATERIALIZED (
         q.parsed AS parsed,
         q.terms AS terms,
         q.names AS names,
-        fdnix_vector(q.vector) AS vector,
+        fdnix_first(q.vector) AS first_of_vector,
+        fdnix_rest(q.vector) AS rest_of_vector,
         sqrt(list_inner_product(q.vector, q.vector)) AS length,
         q.parsed.one_word AS one_word,
         -- A query of filters alone lists all that passes them.
@@ -44,45 +45,53 @@ name_matches AS (
     FROM (SELECT unnest(names, max_depth := 2) FROM asked)
     GROUP BY entry_id
 ),
-compared AS (
+-- What the first dimensions of the vectors say, which is most of it.
+glanced AS (
     SELECT
-        e.entry_id, e.prior, e.name_prior,
-        coalesce(array_inner_product(e.vector, a.vector) * e.scale / a.length, 0)::FLOAT AS vector_similarity
+        e.entry_id, e.prior, e.name_prior, e.code_rest, e.scale / a.length AS scale,
+        fdnix_first_product(e.code_first, a.first_of_vector) AS product
     FROM embeddings AS e CROSS JOIN asked AS a
     WHERE e.entry_id IS NOT NULL
     UNION ALL
-    SELECT entry_id, prior, name_prior, 0::FLOAT FROM search_entries WHERE embedding_id IS NULL
+    SELECT entry_id, prior, name_prior, NULL, NULL, NULL
+    FROM search_entries
+    WHERE embedding_id IS NULL
 ),
-measured AS (
+compared AS (
     SELECT
-        c.entry_id,
-        c.vector_similarity,
+        g.entry_id, g.prior, g.name_prior,
+        coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0)::FLOAT
+            AS vector_similarity,
         coalesce(w.worth / a.worth, 0) AS coverage,
         least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
         coalesce(n.fit, 0) AS name_fit,
-        CASE WHEN a.one_word THEN c.name_prior ELSE c.prior END AS prior,
         n.how,
         a.one_word
-    FROM compared AS c
+    FROM glanced AS g
     CROSS JOIN asked AS a
     LEFT JOIN word_matches AS w USING (entry_id)
     LEFT JOIN name_matches AS n USING (entry_id)
     WHERE (
             w.entry_id IS NOT NULL
             OR n.entry_id IS NOT NULL
-            OR c.vector_similarity > fdnix_least_similarity()
             OR a.lists_all
+            -- The rest of a vector adds to the similarity of like texts, and takes little away.
+            OR CASE WHEN product * scale > 0.5 * fdnix_least_similarity()
+                THEN (product + fdnix_rest_product(code_rest, rest_of_vector)) * scale
+                ELSE 0 END > fdnix_least_similarity()
         )
-        AND (filters IS NULL OR c.entry_id IN (SELECT entry_id FROM allowed))
+        AND (filters IS NULL OR g.entry_id IN (SELECT entry_id FROM allowed))
 ),
 ranked AS MATERIALIZED (
     SELECT
-        *,
+        entry_id, vector_similarity, coverage, tfidf_cosine, name_fit, how,
+        CASE WHEN one_word THEN name_prior ELSE c.prior END AS prior,
         round(fdnix_score(
-            vector_similarity, coverage, tfidf_cosine, name_fit, how, prior,
+            vector_similarity, coverage, tfidf_cosine, name_fit, how,
+            CASE WHEN one_word THEN name_prior ELSE c.prior END,
             CASE WHEN one_word THEN fdnix_weights().one_word
                 ELSE fdnix_weights().several_words END), 6) AS score
-    FROM measured
+    FROM compared AS c
 ),
 top AS MATERIALIZED (
     FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits

@@ -1,6 +1,6 @@
-"""Writes docs/settings.md and docs/commands.md from the code; a test holds them against it.
+"""Writes docs/settings.md, commands.md and filters.md from the code; a test holds them against it.
 
-Run it after changing a setting or a command: `python tools/reference.py`.
+Run it after changing a setting, a command or a filter: `python tools/reference.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fdnix.cli import cli
+from fdnix.search.filters import FILTERS
 from fdnix.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -68,7 +69,25 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+def filters_page() -> str:
+    """The page that lists every filter of a search, by all its names."""
+    lines = [
+        "# Filters",
+        "",
+        "What a search may be narrowed to: in the query, by a parameter of `fdnix_search`, by an",
+        "option of `fdnix search`, or by a field of `fdnix.Filters`. Several join in.",
+        "",
+        "| in a query | parameter | option | field | what it asks |",
+        "|---|---|---|---|---|",
+    ]
+    for row in FILTERS:
+        query = f"is:{row.key}" if row.is_flag else f"{row.key}:VALUE"
+        names = " | ".join(f"`{name}`" for name in (query, row.parameter, row.option, row.field))
+        lines.append(f"| {names} | {row.help} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "filters.md": filters_page}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -116,7 +116,8 @@ CREATE OR REPLACE MACRO fdnix_understand(query) AS TABLE
 WITH
 asked AS MATERIALIZED (
     SELECT p, p.glued AS glued, left(p.glued, 3) AS start, md5_number_lower(p.glued) AS hash
-    FROM (SELECT fdnix_parse(query) AS p)
+    -- The query is named first: a macro's argument is written out wherever it stands.
+    FROM (SELECT fdnix_parse(asked_query) AS p FROM (SELECT query AS asked_query))
 ),
 known AS (
     SELECT
@@ -161,8 +162,9 @@ SELECT
 FROM (
     SELECT
         p, terms, idfs, names, exact,
-        list_filter(p.words, lambda w: length(w) >= 4 AND NOT list_contains(known.words, w))[1:4]
-            AS unknown
+        CASE WHEN exact THEN [] ELSE
+            list_filter(p.words, lambda w: length(w) >= 4 AND NOT list_contains(known.words, w))[1:4]
+        END AS unknown
     FROM asked, known, named
 );
 

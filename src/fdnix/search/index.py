@@ -232,8 +232,14 @@ class _Session:
         self._connection = connection
         self._ranking: set[str] = set()
         connection.execute(f"USE {MAIN}")
-        defaults = ", ".join(["NULL"] * len(FILTERS))
-        connection.execute(read_sql("search", "session").format(defaults=defaults))
+        connection.execute(
+            read_sql("search", "session").format(
+                columns=", ".join(
+                    f"{row.parameter} {'BOOLEAN' if row.is_flag else 'VARCHAR'}" for row in FILTERS
+                ),
+                parameters=", ".join(row.parameter for row in FILTERS),
+            )
+        )
 
     def words(self, text: str) -> str:
         """What of `text` is to be matched: without its filters and quotation marks."""
@@ -275,12 +281,13 @@ class _Session:
 
     def _narrow(self, text: str, filters: Filters) -> None:
         values = asdict(filters)
-        marks = ", ".join("?" * len(FILTERS))
-        self._connection.execute("DELETE FROM temp.filters")
+        marks = ", ".join("?" * (1 + len(FILTERS)))
+        self._connection.execute("DELETE FROM temp.narrowed; DELETE FROM temp.filters")
         self._connection.execute(
-            f"INSERT INTO temp.filters SELECT fdnix_filters(?, {marks})",
+            f"INSERT INTO temp.narrowed VALUES ({marks})",  # noqa: S608
             [text, *(values[row.field] for row in FILTERS)],
         )
+        self._connection.execute("EXECUTE narrow")
 
     def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
         filters = "(SELECT filters FROM temp.filters)" if filtered else "NULL"

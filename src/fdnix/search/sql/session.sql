@@ -3,10 +3,16 @@
 -- running.
 CREATE TEMP TABLE asked (text VARCHAR, vector FLOAT[]);
 
-CREATE TEMP TABLE filters AS SELECT fdnix_filters('', {defaults}) AS filters LIMIT 0;
+-- The query with its filters, and those that stand beside it, by the names of their parameters.
+CREATE TEMP TABLE narrowed (query VARCHAR, {columns});
+
+CREATE TEMP TABLE filters AS SELECT fdnix_filters(query, {parameters}) AS filters FROM narrowed;
 
 CREATE TEMP TABLE question AS
 SELECT *, NULL::FLOAT[] AS vector FROM fdnix_understand('') LIMIT 0;
+
+PREPARE narrow AS
+INSERT INTO temp.filters SELECT fdnix_filters(query, {parameters}) FROM temp.narrowed;
 
 PREPARE understand AS
 INSERT INTO temp.question

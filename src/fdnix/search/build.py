@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from fdnix.search.filters import Filter
     from fdnix.search.fts import FtsOptions
 
 Embed: TypeAlias = "Callable[[Sequence[str]], NDArray[np.float32]]"
@@ -229,31 +230,44 @@ def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _filter_parameters() -> str:
     """The filters as parameters of a macro, with their defaults."""
-    return ", ".join(f"{f.parameter} := {'false' if f.is_flag else 'NULL'}" for f in FILTERS)
+    return ", ".join(f"{row.parameter} := {'false' if row.is_flag else 'NULL'}" for row in FILTERS)
 
 
 def _filter_macros() -> str:
     """The SQL of the macros that the filters are: filters.sql, with a line for each of them."""
-    arguments = ", ".join(f.parameter for f in FILTERS)
-    asked = ",\n            ".join(
-        f"'{f.field}': coalesce({f.parameter}, false) "
-        f"OR list_contains(fdnix_asked(query, 'is', NULL), '{f.key}')"
-        if f.is_flag
-        else f"'{f.field}': fdnix_asked(query, '{f.key}', {f.parameter})"
-        for f in FILTERS
-    )
-    any_asked = " OR ".join(
-        [f"f.{f.field}" if f.is_flag else f"len(f.{f.field}) > 0" for f in FILTERS]
-        + ["len(f.phrases) > 0", "len(f.excluded) > 0"]
-    )
-    passed = "\n    AND ".join(
-        f"(NOT f.{f.field} OR ({f.condition}))"
-        if f.is_flag
-        # CASE, so that no row is looked at for what is not asked.
-        else f"CASE WHEN len(f.{f.field}) = 0 THEN true ELSE "
-        f"len(list_filter(f.{f.field}, lambda x: NOT coalesce({f.condition}, false))) = 0 END"
-        for f in FILTERS
-    )
+    values = [row for row in FILTERS if not row.is_flag]
+    flags = [row for row in FILTERS if row.is_flag]
+    conditions = {row.key: row.condition for row in flags}
+    conditions |= {row.opposite: f"NOT ({row.condition})" for row in flags if row.opposite}
+    lists = [name for row in values for name in (row.field, f"no_{row.field}")]
+    lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded"]
     return read_sql("search", "filters").format(
-        any_asked=any_asked, arguments=arguments, asked=asked, passed=passed
+        arguments=", ".join(row.parameter for row in FILTERS),
+        asked=",\n            ".join(
+            f"'{row.field}': fdnix_asked(pieces, '{row.key}:', {row.parameter}), "
+            f"'no_{row.field}': fdnix_asked(pieces, '-{row.key}:', NULL)"
+            for row in values
+        ),
+        flag_parameters=", ".join(
+            f"CASE WHEN {row.parameter} THEN '{row.key}' END" for row in flags
+        ),
+        any_asked=" + ".join(f"len(f.{name})" for name in lists) + " > 0",
+        flags=" ".join(f"WHEN '{flag}' THEN {condition}" for flag, condition in conditions.items()),
+        # CASE, so that no row is looked at for what is not asked.
+        passed="\n    AND ".join(
+            f"CASE WHEN len(f.{row.field}) + len(f.no_{row.field}) = 0 THEN true ELSE "
+            f"len(list_filter(f.{row.field}, lambda x: NOT coalesce({row.condition}, false))) = 0"
+            f" AND len(list_filter(f.no_{row.field}, lambda x: coalesce({row.condition}, false))) "
+            "= 0 END"
+            for row in values
+        ),
+        keys=[row.key for row in values] + ["is"],
+        flag_names=list(conditions),
+        nearest_values="\nUNION ALL\n".join(map(_nearest_value, values)),
+    )
+
+
+def _nearest_value(row: Filter) -> str:
+    return read_sql("search", "nearest_value").format(
+        field=row.field, key=row.key, values=row.values
     )

@@ -1,7 +1,7 @@
 """What a search may be narrowed to: one row a filter.
 
-The macros' parameters, the fields of `Filters`, the command line's options and the table in
-docs/search.md are made of these rows, and of nothing else.
+The macros' parameters, the fields of `Filters`, the command line's options and docs/filters.md are
+made of these rows, and of nothing else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ class Filter:
         key: how a query spells it: `license:mit`, or `is:free` for a flag.
         parameter: its name among the parameters of `fdnix_search`.
         option: its name on the command line.
-        condition: what holds for a row `p` of `packages` that passes; `x` is the value asked for,
-            in lower case.
+        condition: what holds for a row `p` of `packages` and its row `l` of `search_licenses` that
+            pass; `x` is the value asked for, in lower case.
         help: what it asks, in a sentence.
+        values: the values that rows have, to name the nearest of where none is as asked for.
         is_flag: whether it takes no value.
+        opposite: how a query spells the opposite of a flag.
     """
 
     field: str
@@ -30,7 +32,9 @@ class Filter:
     option: str
     condition: str
     help: str
+    values: str = "NULL"
     is_flag: bool = False
+    opposite: str | None = None
 
 
 FILTERS = (
@@ -39,24 +43,31 @@ FILTERS = (
         "platform",
         "only_platform",
         "--platform",
-        "list_contains(p.platforms, x)",
-        "Only what runs on this system, such as aarch64-darwin.",
+        "contains(concat(' ', array_to_string(p.platforms, ' '), ' '), concat(' ', x, ' ')) "
+        "OR contains(concat(array_to_string(p.platforms, ' '), ' '), concat('-', x, ' ')) "
+        "OR contains(concat(' ', array_to_string(p.platforms, ' ')), concat(' ', x, '-'))",
+        "Only what runs on this system, such as aarch64-darwin, or on systems such as darwin.",
+        values="unnest(p.platforms)",
     ),
     Filter(
         "attribute_set",
         "set",
         "only_set",
         "--set",
-        "lower(p.attribute_set) = x",
-        "Only this attribute set, such as python313Packages.",
+        "lower(p.attribute_set) = x "
+        "OR lower(regexp_replace(p.attribute_set, '[0-9_]+', '', 'g')) = x "
+        r"OR lower(regexp_replace(p.attribute_set, '([a-z][0-9])[0-9]+', '\1')) = x",
+        "Only this attribute set, such as python313Packages, or sets such as pythonPackages.",
+        values="p.attribute_set",
     ),
     Filter(
         "license",
         "license",
         "only_license",
         "--license",
-        "contains(lower(p.license), x)",
-        "Only where the licence expression holds this.",
+        "contains(l.words, concat(' ', x, ' ')) OR contains(l.words, concat(' ', x, '-'))",
+        "Only under this licence, by its SPDX identifier or nixpkgs' name; gpl means every GPL.",
+        values="unnest(regexp_extract_all(p.license, '[A-Za-z0-9.+-]+'))",
     ),
     Filter(
         "maintainer",
@@ -65,6 +76,7 @@ FILTERS = (
         "--maintainer",
         "contains(lower(p.maintainers), x)",
         "Only what this maintainer or team looks after.",
+        values="unnest(regexp_split_to_array(p.maintainers, ', |@|[()]'))",
     ),
     Filter(
         "free_only",
@@ -74,6 +86,7 @@ FILTERS = (
         "NOT p.unfree",
         "Only free software.",
         is_flag=True,
+        opposite="unfree",
     ),
     Filter(
         "hide_broken",
@@ -83,6 +96,7 @@ FILTERS = (
         "NOT p.broken",
         "Nothing marked broken.",
         is_flag=True,
+        opposite="broken",
     ),
     Filter(
         "hide_insecure",
@@ -92,6 +106,7 @@ FILTERS = (
         "NOT p.insecure",
         "Nothing with known vulnerabilities.",
         is_flag=True,
+        opposite="insecure",
     ),
     Filter(
         "hide_unavailable",
@@ -100,6 +115,16 @@ FILTERS = (
         "--hide-unavailable",
         "p.available",
         "Nothing that nixpkgs refuses to build.",
+        is_flag=True,
+        opposite="unavailable",
+    ),
+    Filter(
+        "top_level",
+        "top-level",
+        "only_top_level",
+        "--top-level",
+        "p.attribute_set IS NULL",
+        "Nothing out of an attribute set.",
         is_flag=True,
     ),
 )

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+# DuckDB's own rule takes digits for white space, so that x264 could not be found.
+_BETWEEN_WORDS = r"(\.|[^a-z0-9])+"
+
+
 @dataclass(frozen=True)
 class FtsOptions:
     """How the full-text index is made: `none` as stemmer or stopwords is none."""
@@ -28,7 +32,8 @@ def create_fts(connection: duckdb.DuckDBPyConnection, options: FtsOptions) -> No
     """Index `packages_fts_source` for BM25, with a table macro over it."""
     connection.execute(
         "PRAGMA create_fts_index('packages_fts_source', 'package_id', '*', "
-        f"stemmer = {literal(options.stemmer)}, stopwords = {literal(options.stopwords)})"
+        f"stemmer = {literal(options.stemmer)}, stopwords = {literal(options.stopwords)}, "
+        f"ignore = {literal(_BETWEEN_WORDS)})"
     )
     name = identifier(options.macro)
     connection.execute(read_sql("search", "fts_macro").format(name=name))
@@ -41,9 +46,9 @@ def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str)
         DataError: nothing is found.
     """
     word = connection.execute(
-        "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}') "
+        "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}|[a-z]+[0-9]{2,}') "
         "AND pname NOT IN (SELECT sw FROM fts_main_packages_fts_source.stopwords) "
-        "ORDER BY package_id LIMIT 1"
+        "ORDER BY pname SIMILAR TO '.*[0-9]' DESC, package_id LIMIT 1"
     ).fetchone()
     if word is None:
         return

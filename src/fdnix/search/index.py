@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from fdnix.database.connection import MAIN, connect, count, read_sql
 from fdnix.database.file_info import read_file_info
-from fdnix.errors import FdnixError
+from fdnix.errors import FdnixError, SettingsError
 from fdnix.progress import log
 from fdnix.search.filters import FILTERS
 from fdnix.search.query_vector import query_vector
@@ -46,6 +46,7 @@ class Filters:
     hide_broken: bool = False
     hide_insecure: bool = False
     hide_unavailable: bool = False
+    top_level: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,25 +176,31 @@ class SearchIndex:
         """The entries that match `text` best, from the `offset`th on.
 
         `text` is words, and may hold filters (`license:mit maintainer:fabaff
-        set:python313Packages platform:x86_64-linux is:free`, also `is:working`, `is:secure`,
-        `is:available`), `"quoted phrases"` and `-excluded` words. No text is an error; one
-        without words lists what passes the filters, likeliest first.
+        set:python313Packages platform:x86_64-linux is:free`: docs/filters.md has all), each of them
+        negated by a `-` before it, `"quoted phrases"` and `-excluded` words. No text raises; one
+        of filters alone lists what passes them, likeliest first. What looks like a filter and is
+        none, and a value that nothing has, are named in the results' `notice`.
+
+        Raises:
+            SettingsError: `limit` is more than MAX_LIMIT.
         """
+        if limit > MAX_LIMIT:
+            raise SettingsError(
+                f"limit: {limit} is not accepted; at most {MAX_LIMIT}, from offset on"
+            )
         started = time.perf_counter()
         text = _bindable(text)
         session = self._session()
         words = session.words(text)
         vector, notice = self._vector(words)
         embedded = time.perf_counter()
-        hits = session.run(
-            text, words, vector, filters or _NO_FILTERS, _bounded(limit), max(0, offset)
-        )
+        found = session.run(text, words, vector, filters or _NO_FILTERS, limit, max(0, offset))
         done = time.perf_counter()
         return SearchResults(
-            hits=[_hit(row) for row in hits],
-            total=hits[0]["total"] if hits else 0,
+            hits=[_hit(row) for row in found.rows],
+            total=found.total,
             timings={"vector": embedded - started, "query": done - embedded},
-            notice=notice,
+            notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
         )
 
     def close(self) -> None:
@@ -225,6 +232,13 @@ class SearchIndex:
         return (None if vector is None or not any(vector) else list(vector)), None
 
 
+@dataclass(frozen=True)
+class _Found:
+    rows: list[dict[str, Any]]
+    total: int
+    complaints: list[str]
+
+
 class _Session:
     """One thread's connection, with the search's statements prepared."""
 
@@ -243,8 +257,8 @@ class _Session:
 
     def words(self, text: str) -> str:
         """What of `text` is to be matched: without its filters and quotation marks."""
-        if not _may_filter(text):
-            return " ".join(text.split())
+        if text.replace(" ", "").isalnum():
+            return text.strip()
         row = self._connection.execute("SELECT fdnix_query_text(?)", [text]).fetchone()
         return str(row[0]) if row else ""
 
@@ -256,21 +270,31 @@ class _Session:
         filters: Filters,
         limit: int,
         offset: int,
-    ) -> list[dict[str, Any]]:
-        """The rows of `fdnix_search` for one question, its steps taken one by one.
+    ) -> _Found:
+        """What `fdnix_search` gives for one question, its steps taken one by one.
 
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
         filtered = _may_filter(text) or filters != _NO_FILTERS
+        complaints: list[str] = []
         self._ask(words, vector)
         if filtered:
-            self._narrow(text, filters)
+            complaints += self._narrow(text, filters)
         unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
         if unknown:
             self._connection.execute("EXECUTE correct")
         if edits is not None:
             self._connection.execute("EXECUTE spell")
-        return self._rank(limit, offset, filtered=filtered)
+        rows = self._rank(max(1, limit), offset, filtered=filtered)
+        if not rows and offset:
+            first = self._rank(1, 0, filtered=filtered)
+        else:
+            first = rows
+        if not first and filtered:
+            complaints += self._texts(
+                "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
+            )
+        return _Found(rows[: max(0, limit)], first[0]["total"] if first else 0, complaints)
 
     def _ask(self, words: str, vector: list[float] | None) -> None:
         # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
@@ -279,7 +303,8 @@ class _Session:
         self._connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
         self._connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
 
-    def _narrow(self, text: str, filters: Filters) -> None:
+    def _narrow(self, text: str, filters: Filters) -> list[str]:
+        """Keep what the search is narrowed to: what of it is no filter, in sentences."""
         values = asdict(filters)
         marks = ", ".join("?" * (1 + len(FILTERS)))
         self._connection.execute("DELETE FROM temp.narrowed; DELETE FROM temp.filters")
@@ -288,6 +313,12 @@ class _Session:
             [text, *(values[row.field] for row in FILTERS)],
         )
         self._connection.execute("EXECUTE narrow")
+        if ":" not in text:
+            return []
+        return self._texts("SELECT unnest(fdnix_complaints(query)) FROM temp.narrowed")
+
+    def _texts(self, query: str) -> list[str]:
+        return [str(text) for (text,) in self._connection.execute(query).fetchall()]
 
     def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
         filters = "(SELECT filters FROM temp.filters)" if filtered else "NULL"
@@ -383,7 +414,3 @@ def _bedrock(
 def _bindable(text: str) -> str:
     """`text` without what DuckDB's strings cannot hold, cut to what is read of it."""
     return text[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", " ")
-
-
-def _bounded(limit: int) -> int:
-    return min(max(0, limit), MAX_LIMIT)

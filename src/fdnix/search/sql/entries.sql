@@ -2,6 +2,27 @@
 -- package of another interpreter, its unwrapped form) are rows of one entry.
 -- Reads an attached full database, `source`; makes the temporary tables variant_source (a row a
 -- package), entry_source (a row an entry) and embedding_source (a row a vector).
+
+-- A text that sorts as versions do in Nix (builtins.compareVersions; compareVersions in
+-- src/libstore/names.cc): components are runs of digits or of other characters between dots and dashes;
+-- 'pre' comes before the end, the end before letters, letters before numbers.
+CREATE OR REPLACE TEMP MACRO fdnix_version_key(version) AS
+    concat(
+        array_to_string(
+            list_transform(
+                regexp_extract_all(version, '[0-9]+|[^0-9.\-]+'),
+                lambda c: CASE
+                    WHEN regexp_full_match(c, '[0-9]+')
+                    THEN concat('3', lpad(length(ltrim(c, '0'))::VARCHAR, 4, '0'), ltrim(c, '0'))
+                    WHEN c = 'pre' THEN '0'
+                    ELSE concat('2', c, ' ') END),
+            ''),
+        '1');
+
+-- Versions that are no releases: 3.15.0b3, 1.0-rc1, 0-unstable-2026-01-01.
+CREATE OR REPLACE TEMP MACRO fdnix_prerelease(version) AS
+    regexp_matches(version, '(?i)alpha|beta|unstable|(?:^|[0-9._-])(?:a|b|rc|pre)[0-9]*(?:$|[^a-z])');
+
 CREATE OR REPLACE TEMP TABLE variant_source AS
 WITH described AS (
     SELECT
@@ -36,9 +57,20 @@ grouped AS (
         ) - 1 AS entry_id,
         count(*) OVER (PARTITION BY attribute_set) AS set_size
     FROM described
+),
+named AS (
+    SELECT
+        *,
+        -- Of python3 and python313, which are one version, python3 is what nixpkgs calls python.
+        attribute_set IS NULL
+            AND count(*) OVER same_version > 1
+            AND length(attribute_name) = min(length(attribute_name)) OVER same_version
+            AS stands_for_another
+    FROM grouped
+    WINDOW same_version AS (PARTITION BY entry_id, attribute_set, version)
 )
 SELECT
-    * EXCLUDE (set_size),
+    * EXCLUDE (set_size, stands_for_another),
     row_number() OVER (
         PARTITION BY entry_id
         ORDER BY
@@ -46,13 +78,14 @@ SELECT
             attribute_name LIKE '%-unwrapped',
             attribute_set IS NOT NULL,
             attribute_name <> base_name,
+            NOT stands_for_another,
             regexp_matches(coalesce(attribute_set, ''), '\d'),
             set_size DESC,
-            regexp_matches(version, '(?i)alpha|beta|rc|unstable|pre'),
-            try_cast(regexp_extract(version, '^\d+') AS BIGINT) DESC NULLS LAST,
+            fdnix_prerelease(version),
+            fdnix_version_key(version) DESC NULLS LAST,
             package_id
     ) - 1 AS variant
-FROM grouped;
+FROM named;
 
 CREATE OR REPLACE TEMP TABLE entry_source AS
 SELECT

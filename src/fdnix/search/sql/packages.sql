@@ -51,3 +51,17 @@ ORDER BY package_id;
 
 CREATE TABLE fdnix_meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL);
 INSERT INTO fdnix_meta SELECT * FROM source.fdnix_meta;
+
+-- A row a licence expression: what a search may call it, its SPDX identifiers and nixpkgs' own names, in
+-- lower case between blanks.
+CREATE TABLE search_licenses AS
+SELECT
+    license,
+    concat(
+        ' ', lower(regexp_replace(license, '[()]|LicenseRef-', '', 'g')), ' ',
+        lower(array_to_string(list_distinct(flatten(list(
+            list_transform(licenses, lambda x: x.short_name)))), ' ')), ' ') AS words
+FROM source.packages
+WHERE license IS NOT NULL
+GROUP BY license
+ORDER BY license;

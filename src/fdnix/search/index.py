@@ -286,10 +286,7 @@ class _Session:
         if edits is not None:
             self._connection.execute("EXECUTE spell")
         rows = self._rank(max(1, limit), offset, filtered=filtered)
-        if not rows and offset:
-            first = self._rank(1, 0, filtered=filtered)
-        else:
-            first = rows
+        first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:
             complaints += self._texts(
                 "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"

@@ -49,7 +49,7 @@ CREATE OR REPLACE MACRO fdnix_complaints(query) AS
                 lambda piece: {{
                     'asked': regexp_extract(piece, '[A-Za-z]+'),
                     'near': fdnix_likest(lower(regexp_extract(piece, '[A-Za-z]+')), {keys})}}),
-            lambda key: key.near.edits <= 2),
+            lambda key: key.near.edits <= length(key.asked) // 3),
         lambda key: concat('there is no filter ', key.asked, ':; there is ', key.near.word, ':'))
     || list_transform(
         list_filter(

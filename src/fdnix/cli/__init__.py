@@ -135,7 +135,7 @@ class _Group(click.Group):
 def cli(*, verbose: bool) -> None:
     """Turn nixpkgs into one search index: a DuckDB file with full text and vectors.
 
-    Every option is an environment variable too, named in its help in square brackets.
+    An option that is an environment variable too has its name in square brackets.
 
     \b
     Example: fdnix demo

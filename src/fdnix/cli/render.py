@@ -40,7 +40,7 @@ def search_results(results: SearchResults, *, explain: bool = False) -> None:
         click.echo(_headline(hit))
         if hit.description:
             click.echo(f"    {hit.description}")
-        click.echo(f"    nix shell {_installable(hit.package_id)}")
+        click.echo(f"    {_nix_shell(hit)}")
         click.secho(f"    found by: {hit.why}", dim=True)
         if explain:
             click.secho(f"    {_explanation(hit)}", dim=True)
@@ -59,10 +59,17 @@ def _headline(hit: Hit) -> str:
     return "  ".join(parts)
 
 
-def _installable(package_id: str) -> str:
-    """What `nix shell` takes for a package, quoted where a shell would read it otherwise."""
+def _nix_shell(hit: Hit) -> str:
+    """The command that brings a package, with what nixpkgs asks for where it refuses it."""
     # A # within a word starts no comment, but shlex does not know that.
-    return "nixpkgs#" + shlex.quote(package_id)
+    package = "nixpkgs#" + shlex.quote(hit.package_id)
+    allowed = [mark for mark in ("unfree", "broken", "insecure") if getattr(hit, mark)]
+    if not allowed:
+        return f"nix shell {package}"
+    # A flake is evaluated without the environment but with --impure (nixpkgs manual, "Configuring
+    # Nixpkgs").
+    variables = " ".join(f"NIXPKGS_ALLOW_{mark.upper()}=1" for mark in allowed)
+    return f"{variables} nix shell --impure {package}"
 
 
 def _explanation(hit: Hit) -> str:

@@ -10,6 +10,7 @@ import click
 
 from fdnix.cli import render
 from fdnix.cli.options import JSON_OPTION
+from fdnix.errors import SettingsError
 from fdnix.search.filters import FILTERS
 
 
@@ -47,8 +48,8 @@ def search_command(
     """Search the minified database for TEXT.
 
     TEXT may hold filters (license:mit maintainer:NAME set:python313Packages
-    platform:x86_64-linux is:free is:working is:secure is:available), "quoted phrases" and, after
-    a --, -words that must not occur.
+    platform:x86_64-linux is:free is:working is:secure is:available is:top-level), "quoted phrases"
+    and, after a --, -words that must not occur and filters with a - that must not hold.
 
     \b
     Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
@@ -56,6 +57,11 @@ def search_command(
     """
     from fdnix.search import Filters, SearchIndex  # noqa: PLC0415 (DuckDB is slow to import)
 
+    if not database.exists():
+        raise SettingsError(
+            f"{database}: there is no index here; make one with `fdnix run --source channel "
+            f"--minified {database}`, or name one with --db or OUTPUT_MINIFIED_PATH"
+        )
     # Not of the settings: a search is not kept from its work by what they say of runs.
     aws_region = os.environ.get("AWS_REGION") or None
     with SearchIndex.open(database, aws_region=aws_region) as index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
 
-stdout = Console()
+# In a pipe nothing is wrapped: a script reads keys and ARNs whole.
+stdout = Console(width=None if sys.stdout.isatty() else 1000)
 
 
 def info_tables(info: DatabaseInfo) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ELSEWHERE = "name another place in OUTPUT_PATH and OUTPUT_MINIFIED_PATH (--output, --minified)"
+
+
 @contextmanager
 def building(path: Path) -> Iterator[Path]:
     """A path beside `path` to build a database at; it replaces `path` when the block ends well.
@@ -84,7 +87,7 @@ def make_directory(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be made: {error.strerror}") from error
+        raise SettingsError(f"{path}: cannot be made: {error.strerror}; {_ELSEWHERE}") from error
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -111,7 +114,9 @@ def _exclusive(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
-        raise SettingsError(f"{path.parent}: cannot be written to: {error.strerror}") from error
+        raise SettingsError(
+            f"{path.parent}: cannot be written to: {error.strerror}; {_ELSEWHERE}"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -104,6 +104,8 @@ def attach(
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
     """
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory; name the database file in it")
     if read_only and not path.is_file():
         raise DataError(f"{path}: there is no such file; the phase that writes it comes first")
     mode = "READ_ONLY" if read_only else f"READ_WRITE, STORAGE_VERSION '{_STORAGE_VERSION}'"

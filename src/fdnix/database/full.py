@@ -77,6 +77,7 @@ def write_full(
     with building(path) as part:
         with connect(part, extension_directory=extension_directory) as connection:
             connection.execute(read_sql("database", "full"))
+            connection.execute(read_sql("database", "comments"))
             packages, rejected = _insert(connection, rows, content_hash, expected)
             _refuse_if_too_many(packages, rejected, rejected_limit)
             connection.execute(read_sql("database", "fts_source"))

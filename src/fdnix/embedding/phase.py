@@ -104,6 +104,7 @@ def embed_database(
         with connect(part, extension_directory=extension_directory) as connection:
             attach(connection, path, "previous")
             connection.execute(read_sql("database", "full"))
+            connection.execute(read_sql("database", "comments"))
             connection.execute(read_sql("database", "copy_full"))
             verify_build(connection, path, state.meta["build_id"])
             _stage_kept(connection, provider.dimensions, same_model=state.same_model)

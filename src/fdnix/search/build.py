@@ -98,6 +98,7 @@ def create_search(
         connection.execute("CREATE TABLE search_model AS FROM model ORDER BY token")
         connection.unregister("model")
     create_macros(connection, dimensions, head, embeds=embeds)
+    connection.execute(read_sql("search", "comments"))
 
 
 def create_macros(

@@ -12,7 +12,7 @@ import fdnix
 from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory
-from fdnix.database.connection import connect
+from fdnix.database.connection import connect, count
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info, write_file_info
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
@@ -24,15 +24,17 @@ from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
+from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from fdnix.progress import log, progress
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from fdnix.nixpkgs.catalog import Catalog, Rejected
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
 
@@ -202,7 +204,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         return _standing_report(known)
     counts = write_full(
         settings.output_path,
-        decode(catalog),
+        _rows(catalog, settings),
         expected=len(catalog.entries),
         content_hash=_content_hash,
         dimensions=local.DIMENSIONS,
@@ -228,6 +230,34 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         counts.distinct_texts,
         unchanged=False,
     )
+
+
+def _rows(catalog: Catalog, settings: Settings) -> Iterator[Package | Rejected]:
+    """The catalogue's rows, held against the standing database unless FORCE_METADATA is set."""
+    if settings.force_metadata:
+        return decode(catalog)
+    return plausible(
+        decode(catalog), standing=_standing_extent(settings), lost_limit=settings.lost_limit
+    )
+
+
+def _standing_extent(settings: Settings) -> Extent | None:
+    """How much the full database at OUTPUT_PATH says; None where it cannot be read."""
+    path = settings.output_path
+    if not path.is_file():
+        return None
+    try:
+        with connect(
+            path, read_only=True, extension_directory=settings.duckdb_extension_directory
+        ) as connection:
+            read_file_info(connection, path, kind="full")
+            return Extent(
+                count(connection, "SELECT count(*) FROM packages"),
+                count(connection, "SELECT count(description) FROM packages"),
+            )
+    except DataError as error:
+        log.warning("%s; the catalogue is not held against it", error)
+        return None
 
 
 def _embed(settings: Settings, provider: Provider) -> EmbedReport:

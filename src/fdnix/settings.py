@@ -144,8 +144,17 @@ class Settings(BaseModel):
     rejected_limit: float = Field(
         0.01, ge=0, le=1, description="the share of entries that may be rejected, from 0 to 1"
     )
+    lost_limit: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="the share of packages, and of descriptions, that may be gone since the "
+        "database that stands was made, from 0 to 1",
+    )
     force_metadata: bool = Field(
-        default=False, description="true or false: rebuild even from an unchanged catalogue"
+        default=False,
+        description="true or false: index an unchanged catalogue too, and one that is implausible "
+        "as a whole",
     )
 
     embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")

@@ -159,6 +159,12 @@ class Settings(BaseModel):
 
     embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")
     force_rebuild_embeddings: bool = Field(default=False, description="true or false")
+    unembedded_limit: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="the share of texts that may be left without a vector, from 0 to 1",
+    )
 
     vss_hnsw_m: int = Field(16, ge=2, le=512, description="a whole number from 2 to 512")
     vss_ef_construction: int = Field(

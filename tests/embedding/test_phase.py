@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,6 @@ from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from fdnix.settings import Settings
 
@@ -55,7 +55,13 @@ def embed(provider: Provider, settings: Settings) -> EmbedReport:
         provider,
         hnsw=pipeline.hnsw_options(settings),
         rebuild=settings.force_rebuild_embeddings,
+        unembedded_limit=settings.unembedded_limit,
     )
+
+
+def renamed(number: int) -> dict[str, dict[str, object]]:
+    """As many packages that are not among `entries`."""
+    return {f"again{n}": entry(f"again{n}", description=f"Again {n}") for n in range(number)}
 
 
 def query(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -149,6 +155,37 @@ def test_a_text_that_fails_again_costs_no_new_index(
         verify_hnsw_plan(connection, path)
         # So that what is derived from it stands, too.
         assert read_file_info(connection, path)["build_id"] == build
+
+
+@pytest.mark.parametrize("failing", ["number", "number 1"])
+def test_too_few_vectors_are_refused_with_the_commonest_reasons_and_the_file_stands(
+    settings: Settings, failing: str
+) -> None:
+    embed(provider(), settings)
+    before = settings.output_path.read_bytes()
+    forced = settings.replace(force_rebuild_embeddings=True)
+    with pytest.raises(DataError, match=r"UNEMBEDDED_LIMIT.* times: refused"):
+        embed(provider(failing=failing), forced)
+    assert settings.output_path.read_bytes() == before
+
+
+def test_new_texts_of_which_not_one_is_embedded_are_refused_however_few_they_are_of_all(
+    settings: Settings,
+) -> None:
+    embed(provider(), settings)
+    write_catalogue(Path(settings.nixpkgs_source), {**entries(30), **renamed(21)})
+    pipeline.run(settings.replace(processing_mode="metadata"))
+    lenient = settings.replace(unembedded_limit=0.9)
+    with pytest.raises(DataError, match="of the 21 new ones not one"):
+        embed(provider(failing="again"), lenient)
+
+
+def test_many_failures_are_a_few_lines_of_the_log(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    embed(provider(failing="number"), settings.replace(unembedded_limit=1))
+    assert "30 times: refused" in caplog.text
+    assert len(caplog.records) < 10
 
 
 def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) -> None:

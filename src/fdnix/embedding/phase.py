@@ -17,8 +17,8 @@ from fdnix.database.full import verify_counts
 from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
-from fdnix.errors import DataError
-from fdnix.progress import log
+from fdnix.errors import AwsError, DataError
+from fdnix.progress import commonest, log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fdnix.database.hnsw import HnswOptions
 
 _ROWS_PER_BATCH = 4096
+_A_FEW = 20
+"""So many texts may fail for reasons of their own on a day when no other text is asked for."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def embed_database(
     *,
     hnsw: HnswOptions,
     rebuild: bool = False,
+    unembedded_limit: float = 0.05,
     extension_directory: Path | None = None,
 ) -> EmbedReport:
     """Give every distinct text of the full database at `path` a vector, and index the vectors.
@@ -77,10 +80,13 @@ def embed_database(
         provider: where vectors come from.
         hnsw: how the vectors are indexed.
         rebuild: whether every text is embedded again.
+        unembedded_limit: the share of texts, 0 to 1, that may be left without a vector.
         extension_directory: where DuckDB's extensions lie, when not in their wheels.
 
     Raises:
-        DataError: the file is not a full database, or the finished file does not verify.
+        DataError: the file is not a full database, the finished file does not verify, or too few
+            texts were embedded here.
+        AwsError: too few texts were embedded by Bedrock.
     """
     with connect(path, read_only=True, extension_directory=extension_directory) as connection:
         state = _state(connection, path, provider, rebuild=rebuild)
@@ -104,6 +110,7 @@ def embed_database(
                 if state.same_model:
                     connection.execute(read_sql("database", "take_over_vectors"))
                 embedded, failures = _embed_pending(connection, provider, state.pending)
+                _refuse_too_few(connection, state, embedded, failures, provider, unembedded_limit)
             connection.execute("DETACH previous")
             if embedded or not indexed:
                 _record_failures(connection, failures)
@@ -121,6 +128,34 @@ def embed_database(
                 verify_hnsw_plan(connection, part)
     return EmbedReport(
         state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
+    )
+
+
+def _refuse_too_few(
+    connection: duckdb.DuckDBPyConnection,
+    state: _State,
+    embedded: int,
+    failures: list[Failure],
+    provider: Provider,
+    limit: float,
+) -> None:
+    """Refuse a result that is wrong as a whole: too many texts have no vector, or all new ones.
+
+    Texts that failed in earlier runs too, which `embedding_failures` knows, are no new ones.
+    """
+    without = state.pending - embedded
+    known = set(connection.execute("SELECT content_hash FROM embedding_failures").fetchall())
+    new = sum((failure.content_hash,) not in known for failure in failures)
+    if without > limit * state.texts:
+        allowed = f"more than the {limit:.2%} that UNEMBEDDED_LIMIT allows"
+    elif not embedded and new > _A_FEW and limit < 1:
+        allowed = f"and of the {new:,} new ones not one was embedded"
+    else:
+        return
+    kind = AwsError if provider.name == "bedrock" else DataError
+    raise kind(
+        f"{without:,} of {state.texts:,} texts have no vector, {allowed}; the databases that were "
+        f"there before are unchanged. Why: {commonest(failure.reason for failure in failures)}"
     )
 
 
@@ -246,5 +281,6 @@ def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failu
     connection.register("arrow", arrow)
     connection.execute(read_sql("database", "record_failures"))
     connection.unregister("arrow")
-    for failure in failures:
-        log.warning("no vector for text %s: %s", failure.content_hash, failure.reason)
+    if failures:
+        reasons = commonest(failure.reason for failure in failures)
+        log.warning("%s texts have no vector. Why: %s", f"{len(failures):,}", reasons)

@@ -28,7 +28,7 @@ from fdnix.embedding.bedrock.jobs import (
 from fdnix.embedding.bedrock.ledger import Ledger
 from fdnix.embedding.bedrock.on_demand import invoke_each, read_answer
 from fdnix.embedding.bedrock.output import CHUNK, Reading, read_output
-from fdnix.errors import AwsError, SettingsError, UnfinishedError
+from fdnix.errors import SettingsError, UnfinishedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator
@@ -44,7 +44,6 @@ MAX_RETRIED = 1_000
 are left for the next run's batch."""
 
 _JITTER = 0.1
-_UNFINISHED = "Bedrock did not finish; what it did is stored, and the rest is for the next run:"
 
 
 @dataclass
@@ -114,7 +113,6 @@ class BatchRun:
         )
         self._collected: list[Job] = []
         self._answered: list[str] = []
-        self._ended_badly: list[str] = []
 
     def vectors(self, pending: Iterable[Text]) -> Iterator[Vectors | Failure]:
         """Vectors as they are had, and the records that have none.
@@ -151,9 +149,6 @@ class BatchRun:
         """Say that all that was yielded is stored for good: its files in S3 are removed.
 
         With BEDROCK_KEEP_FILES they stay, marked as collected.
-
-        Raises:
-            AwsError: when a job failed, was stopped, or expired, so that some texts have no vector.
         """
         for job in self._collected:
             if self._settings.bedrock_keep_files:
@@ -163,8 +158,6 @@ class BatchRun:
         self._files.remove_answers(self._answered)
         self._collected = []
         self._answered = []
-        if self._ended_badly:
-            raise AwsError("\n  ".join([_UNFINISHED, *self._ended_badly]))
 
     def _plan(
         self,
@@ -286,11 +279,9 @@ class BatchRun:
                 log.warning("the output of job %s has %s", job.state.job, complaint)
             missing = "no line in the job's output"
         else:
-            missing = f"job {status.status}: {status.message or 'no message'}"
-            self._ended_badly.append(
-                f"{status.arn} {status.status}: {status.message or 'no message'}; "
-                f"{jobs.remedy(status.message)}"
-            )
+            said = status.message or "no message"
+            missing = f"job {status.status}: {said}; {jobs.remedy(said)}"
+            log.warning("%s %s: %s", status.arn, status.status, said)
         failures = {
             record: why for record, why in reading.failures(missing).items() if record in wanted
         }

@@ -22,6 +22,7 @@ import msgspec
 
 from fdnix.aws import error_code, explained
 from fdnix.errors import AwsError
+from fdnix.progress import commonest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -201,12 +202,13 @@ class BatchFiles:
                 answer = self._s3.delete_objects(
                     Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
-            for kept in answer.get("Errors", []):
+            if kept := answer.get("Errors", []):
                 log.warning(
-                    "s3://%s/%s could not be removed: %s",
+                    "s3://%s/%s and %s more could not be removed. Why: %s",
                     bucket,
-                    kept.get("Key"),
-                    kept.get("Message"),
+                    kept[0].get("Key"),
+                    f"{len(kept) - 1:,}",
+                    commonest(str(error.get("Message")) for error in kept),
                 )
 
     def _lines(self, bucket: str, key: str) -> Iterator[bytes]:

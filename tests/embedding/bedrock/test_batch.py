@@ -307,6 +307,34 @@ def test_kept_files_are_not_collected_again(
     assert set(bedrock.charged.values()) == {1}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("ConflictException", "The job name is already in use"),
+        ("ValidationException", "The provided job name is currently in use."),
+    ],
+)
+def test_a_job_name_that_is_taken_is_passed_over_in_whichever_words_bedrock_says_so(
+    bedrock: BedrockServer, batch_settings: Settings, answer: tuple[str, str]
+) -> None:
+    Stored().run(batch_settings, texts(120))
+    bedrock.faults.forget_tokens = True
+    bedrock.faults.name_taken = answer
+    stored = Stored()
+    assert stored.run(batch_settings, texts(120)) is None
+    assert len(stored.vectors) == 120
+
+
+def test_another_refusal_of_the_request_is_an_error(
+    bedrock: BedrockServer, batch_settings: Settings
+) -> None:
+    said = ("ValidationException", "The provided model identifier is invalid.")
+    bedrock.faults.refuse["CreateModelInvocationJob"] = said
+    error = Stored().run(batch_settings, texts(120))
+    assert isinstance(error, AwsError)
+    assert said[1] in str(error)
+
+
 @pytest.mark.parametrize("forget", [False, True])
 def test_the_same_texts_for_a_new_database_are_embedded_anew(
     bedrock: BedrockServer, batch_settings: Settings, *, forget: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ NAME_PREFIX = "fdnix-"
 LOOK_BACK = dt.timedelta(days=14)
 _REFUSALS = {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
 _DENIED = {"AccessDenied", "AccessDeniedException"}
+# Other APIs that take a jobName answer for a taken one with ValidationException and this message.
+_NAME_TAKEN = re.compile(r"\bjob ?name\b.*\b(in use|already|taken)\b", re.IGNORECASE)
 
 
 class QuotaExceededError(Exception):
@@ -109,6 +112,8 @@ def submit(client: BedrockClient, request: JobRequest) -> str:
         except client.exceptions.ClientError as error:
             if error_code(error) not in _REFUSALS:
                 raise
+            if error_code(error) == "ValidationException" and _NAME_TAKEN.search(str(error)):
+                raise JobConflictError(str(error)) from error
             raise JobRefusedError(
                 f"Bedrock refused the batch job {request.name}: {error}; {remedy(str(error))}"
             ) from error

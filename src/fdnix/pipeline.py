@@ -266,6 +266,7 @@ def _embed(settings: Settings, provider: Provider) -> EmbedReport:
         provider,
         hnsw=hnsw_options(settings),
         rebuild=settings.force_rebuild_embeddings,
+        replace=settings.replace_embeddings,
         unembedded_limit=settings.unembedded_limit,
         extension_directory=settings.duckdb_extension_directory,
     )

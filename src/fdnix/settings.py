@@ -159,6 +159,11 @@ class Settings(BaseModel):
 
     embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")
     force_rebuild_embeddings: bool = Field(default=False, description="true or false")
+    replace_embeddings: bool = Field(
+        default=False,
+        description="true or false: let vectors of another provider, model or dimension replace "
+        "those that stand",
+    )
     unembedded_limit: float = Field(
         0.05,
         ge=0,

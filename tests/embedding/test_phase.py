@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from fdnix.database.hnsw import verify_hnsw_plan
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors, at_once
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.embedding.phase import EmbedReport, embed_database, pending_texts
-from fdnix.errors import DataError
+from fdnix.errors import DataError, SettingsError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def provider(model: str = "test", dimensions: int = 8, failing: str | None = Non
     return Provider("local", model, dimensions, vectors)
 
 
+def paid(model: str = "test", dimensions: int = 8) -> Provider:
+    """The same vectors, as if from Bedrock."""
+    return replace(provider(model, dimensions), name="bedrock")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The settings of a metadata phase that has ended, over thirty packages."""
@@ -55,6 +61,7 @@ def embed(provider: Provider, settings: Settings) -> EmbedReport:
         provider,
         hnsw=pipeline.hnsw_options(settings),
         rebuild=settings.force_rebuild_embeddings,
+        replace=settings.replace_embeddings,
         unembedded_limit=settings.unembedded_limit,
     )
 
@@ -102,7 +109,7 @@ def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings:
 
 
 @pytest.mark.parametrize("other", [provider(model="another"), provider(dimensions=4)])
-def test_another_model_or_dimension_embeds_every_text_again(
+def test_another_local_model_or_dimension_embeds_every_text_again(
     other: Provider, settings: Settings
 ) -> None:
     embed(provider(), settings)
@@ -111,6 +118,27 @@ def test_another_model_or_dimension_embeds_every_text_again(
     assert query(settings.output_path, "SELECT DISTINCT len(vector) FROM embeddings") == [
         (other.dimensions,)
     ]
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (paid(model="another"), r"bedrock \(test, 8 .*bedrock \(another, 8"),
+        (paid(dimensions=4), r"bedrock \(test, 8 .*bedrock \(test, 4"),
+        (provider(), r"bedrock \(test, 8 .*local \(test, 8"),
+    ],
+)
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_another_provider_model_or_dimension_is_refused_unless_it_is_asked_for(
+    other: Provider, named: str, settings: Settings, *, rebuild: bool
+) -> None:
+    embed(paid(), settings)
+    before = settings.output_path.read_bytes()
+    settings = settings.replace(force_rebuild_embeddings=rebuild)
+    with pytest.raises(SettingsError, match=f"30 vectors are from {named}.*--replace"):
+        embed(other, settings)
+    assert settings.output_path.read_bytes() == before
+    assert embed(other, settings.replace(replace_embeddings=True)).embedded == 30
 
 
 def test_rebuilding_embeds_every_text_again(settings: Settings) -> None:

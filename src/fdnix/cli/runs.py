@@ -51,6 +51,12 @@ EMBEDDING_OPTIONS = (
         help="Where vectors come from.",
     ),
     setting("force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."),
+    setting(
+        "replace_embeddings",
+        "--replace",
+        is_flag=True,
+        help="Replace vectors of another provider, model or dimension.",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from fdnix.database.full import verify_counts
 from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
-from fdnix.errors import AwsError, DataError
+from fdnix.errors import AwsError, DataError, SettingsError
 from fdnix.progress import commonest, log
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def embed_database(
     *,
     hnsw: HnswOptions,
     rebuild: bool = False,
+    replace: bool = False,
     unembedded_limit: float = 0.05,
     extension_directory: Path | None = None,
 ) -> EmbedReport:
@@ -80,6 +81,7 @@ def embed_database(
         provider: where vectors come from.
         hnsw: how the vectors are indexed.
         rebuild: whether every text is embedded again.
+        replace: whether vectors of another provider, model or dimension may go for these.
         unembedded_limit: the share of texts, 0 to 1, that may be left without a vector.
         extension_directory: where DuckDB's extensions lie, when not in their wheels.
 
@@ -87,9 +89,12 @@ def embed_database(
         DataError: the file is not a full database, the finished file does not verify, or too few
             texts were embedded here.
         AwsError: too few texts were embedded by Bedrock.
+        SettingsError: vectors of another provider, model or dimension stand.
     """
     with connect(path, read_only=True, extension_directory=extension_directory) as connection:
         state = _state(connection, path, provider, rebuild=rebuild)
+    if not replace:
+        _refuse_other_vectors(path, state, provider)
     indexed = state.kept == state.stored and hnsw_parameters(hnsw).items() <= state.meta.items()
     if state.pending == 0:
         log.info("all %s texts have a vector: nothing to embed", f"{state.texts:,}")
@@ -129,6 +134,25 @@ def embed_database(
     return EmbedReport(
         state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
     )
+
+
+def _refuse_other_vectors(path: Path, state: _State, provider: Provider) -> None:
+    """Refuse to lose vectors that stand, and may have been paid for, to a forgotten setting.
+
+    A local model that gives way to another is not refused: fdnix brings the local model along.
+    """
+    stand = [state.meta.get(f"embedding_{key}") for key in ("provider", "model", "dimensions")]
+    asked = [provider.name, provider.model, str(provider.dimensions)]
+    if state.stored and stand != asked and {stand[0], asked[0]} != {"local"}:
+        before, now = (
+            f"{where} ({model}, {length} dimensions)" for where, model, length in (stand, asked)
+        )
+        raise SettingsError(
+            f"{path}: its {state.stored:,} vectors are from {before}, and would be lost to those "
+            f"from {now}; set EMBEDDING_PROVIDER, BEDROCK_ROLE_ARN, BEDROCK_MODEL_ID and "
+            "BEDROCK_OUTPUT_DIMENSIONS as they were, or say that this is meant with --replace "
+            "(REPLACE_EMBEDDINGS=true)"
+        )
 
 
 def _refuse_too_few(

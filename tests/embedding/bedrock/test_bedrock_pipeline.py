@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from fdnix import pipeline
 from fdnix.cli import cli
 from fdnix.database.connection import connect
-from fdnix.errors import AwsError, UnfinishedError
+from fdnix.errors import AwsError, SettingsError, UnfinishedError
 from support.bedrock_server import Outcome
 
 if TYPE_CHECKING:
@@ -170,6 +170,21 @@ def test_a_run_past_the_wait_time_is_taken_up_by_another_container(
     assert report.embedded == report.distinct_texts
     assert set(bedrock.charged.values()) == {1}
     assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_forgotten_role_costs_no_vector_that_was_paid_for(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    first = pipeline.run(container(settings, tmp_path / "first")).embedding
+    assert first is not None
+    change(catalogue, CHANGED)
+    forgotten = settings.replace(bedrock_role_arn=None)
+    with pytest.raises(SettingsError, match=r"vectors are from bedrock .*BEDROCK_ROLE_ARN"):
+        pipeline.run(container(forgotten, tmp_path / "second"))
+    bedrock.charged.clear()
+    third = pipeline.run(container(settings, tmp_path / "third")).embedding
+    assert third is not None
+    assert third.embedded == CHANGED == sum(bedrock.charged.values())
 
 
 def test_a_dry_run_says_what_it_would_send_and_asks_nobody(

@@ -126,11 +126,12 @@ def _metadata_phase(this: _Run, report: RunReport) -> RunReport:
 
 def _embedding_phase(this: _Run, report: RunReport) -> RunReport:
     _fetch_full(this.settings)
-    provider = _provider(this.settings)
-    report = replace(report, embedding=_embed(this.settings, provider))
-    report = this.store(report, "full", this.settings.embedding_path)
-    # Only now: the provider may drop what the vectors could be had from again.
-    provider.confirm()
+    with s3.batch_lock(this.settings) as still_held:
+        provider = _provider(this.settings, still_held)
+        report = replace(report, embedding=_embed(this.settings, provider))
+        report = this.store(report, "full", this.settings.embedding_path)
+        # Only now: the provider may drop what the vectors could be had from again.
+        provider.confirm()
     return report
 
 
@@ -333,10 +334,10 @@ def _fetch_full(settings: Settings) -> None:
         s3.download_full(settings, settings.embedding_path)
 
 
-def _provider(settings: Settings) -> Provider:
+def _provider(settings: Settings, still_held: Callable[[], None] = lambda: None) -> Provider:
     if settings.provider == "local":
         return at_once(local.LocalEmbedder())
-    return bedrock_provider(settings)
+    return bedrock_provider(settings, still_held)
 
 
 def _content_hash(package: Package) -> str:

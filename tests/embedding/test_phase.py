@@ -125,7 +125,7 @@ def test_another_local_model_or_dimension_embeds_every_text_again(
     [
         (paid(model="another"), r"bedrock \(test, 8 .*bedrock \(another, 8"),
         (paid(dimensions=4), r"bedrock \(test, 8 .*bedrock \(test, 4"),
-        (provider(), r"bedrock \(test, 8 .*local \(test, 8"),
+        (provider(model="own"), r"bedrock \(test, 8 .*local \(own, 8"),
     ],
 )
 @pytest.mark.parametrize("rebuild", [False, True])

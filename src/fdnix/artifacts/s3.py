@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,8 @@ from fdnix.aws import aws_client, explained
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info
 from fdnix.database.full import verify_counts
-from fdnix.errors import AwsError, DataError, SettingsError
+from fdnix.embedding.bedrock.files import lock_key
+from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.progress import log
 
 if TYPE_CHECKING:
@@ -92,6 +94,43 @@ def run_lock(settings: Settings) -> Iterator[Callable[[], None]]:
             for check in checks:
                 check()
 
+        yield still_held
+
+
+@contextmanager
+def batch_lock(settings: Settings) -> Iterator[Callable[[], None]]:
+    """Hold what lies in S3 for batch inference inside the block, where the settings use it.
+
+    Runs for other databases may share it. Another run's lock is waited for up to
+    BEDROCK_MAX_WAIT_TIME. Yields what `bedrock_provider` takes as `still_held`.
+
+    Raises:
+        UnfinishedError: another run held it all the time.
+        AwsError: S3 refuses or fails.
+    """
+    bucket = settings.bedrock_input_bucket or settings.artifacts_bucket
+    if settings.provider != "bedrock" or bucket is None:
+        yield _nothing_to_lose
+        return
+    key = lock_key(settings.bedrock_model_id, settings.bedrock_output_dimensions)
+    deadline = time.monotonic() + settings.bedrock_max_wait_time
+    waiting = False
+    with ExitStack() as stack:
+        while True:
+            lock = locked(
+                _s3(settings), Location(bucket, key), seconds=settings.artifact_lock_seconds
+            )
+            try:
+                still_held = stack.enter_context(lock)
+                break
+            except UnfinishedError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                if not waiting:
+                    log.info("waiting: %s", error)
+                waiting = True
+            time.sleep(min(settings.bedrock_poll_interval, left))
         yield still_held
 
 

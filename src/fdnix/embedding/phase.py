@@ -15,7 +15,7 @@ from fdnix.database.connection import attach, connect, cursor, read_sql, uncompr
 from fdnix.database.file_info import read_file_info, verify_build, write_file_info
 from fdnix.database.full import verify_counts
 from fdnix.database.hnsw import create_hnsw, hnsw_parameters, measure_recall, verify_hnsw_plan
-from fdnix.embedding.backend import Failure, Provider, Text, Vectors
+from fdnix.embedding.backend import Failure, Provider, Text, Vectors, each_once
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
 from fdnix.errors import AwsError, DataError, SettingsError
 from fdnix.progress import commonest, log
@@ -272,7 +272,7 @@ def _embed_pending(
     # One transaction: the file is nobody's yet, and each commit would write the rows a second time.
     connection.execute("BEGIN")
     with cursor(connection) as reading:
-        for result in provider.vectors(pending_texts(reading), pending):
+        for result in each_once(provider, pending_texts(reading), pending):
             if isinstance(result, Failure):
                 failures.append(result)
                 continue

@@ -321,7 +321,8 @@ def test_a_job_name_that_is_taken_is_passed_over_in_whichever_words_bedrock_says
     bedrock.faults.forget_tokens = True
     bedrock.faults.name_taken = answer
     stored = Stored()
-    assert stored.run(batch_settings, texts(120)) is None
+    rebuild = batch_settings.replace(force_rebuild_embeddings=True)
+    assert stored.run(rebuild, texts(120)) is None
     assert len(stored.vectors) == 120
 
 
@@ -336,14 +337,16 @@ def test_another_refusal_of_the_request_is_an_error(
 
 
 @pytest.mark.parametrize("forget", [False, True])
-def test_the_same_texts_for_a_new_database_are_embedded_anew(
+def test_the_same_texts_are_embedded_anew_where_that_is_asked_for(
     bedrock: BedrockServer, batch_settings: Settings, *, forget: bool
 ) -> None:
     Stored().run(batch_settings, texts(120))
     bedrock.faults.forget_tokens = forget
     stored = Stored()
-    assert stored.run(batch_settings, texts(120)) is None
+    rebuild = batch_settings.replace(force_rebuild_embeddings=True)
+    assert stored.run(rebuild, texts(120)) is None
     assert len(stored.vectors) == 120
+    assert set(bedrock.charged.values()) == {2}
 
 
 def test_other_settings_find_the_output_bucket(

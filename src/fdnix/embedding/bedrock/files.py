@@ -4,9 +4,12 @@
     fdnix-batch/MODEL-DIMENSIONS/JOB/input.jsonl           its records
     fdnix-batch/MODEL-DIMENSIONS/JOB/output/ID/…           what Bedrock wrote, in the output bucket
     fdnix-batch/MODEL-DIMENSIONS/on-demand/HASH.json       an InvokeModel answer
+    fdnix-batch/MODEL-DIMENSIONS/vectors/NAME.vectors      finished vectors, float32
+    fdnix-batch/MODEL-DIMENSIONS/vectors/NAME.hashes       the content hashes they belong to
 
-JOB is a hash of the records, so that the same work has the same place, and a container that starts
-from nothing finds all of it.
+Nothing here is one run's own: jobs and answers stay until their vectors are among the finished
+ones, which stay for whoever needs them next. JOB is a hash of the records, so that the same work
+has the same place, and a container that starts from nothing finds all of it.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from itertools import repeat
 from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
+import numpy as np
 
 from fdnix.aws import error_code, explained
+from fdnix.embedding.backend import Vectors
 from fdnix.errors import AwsError
 from fdnix.progress import commonest
 
@@ -34,6 +39,7 @@ log = logging.getLogger(__name__)
 ROOT = "fdnix-batch"
 READ_SIZE = 1 << 20
 READ_ATTEMPTS = 5
+VECTOR_TYPE = np.dtype("<f4")
 _READERS = 8
 _DELETE_AT_ONCE = 1000  # DeleteObjects takes at most so many keys
 
@@ -68,8 +74,13 @@ def record_texts(lines: Iterable[bytes]) -> list[tuple[str, str]]:
     return [(record.record_id, str(record.model_input["inputText"])) for record in records]
 
 
+def lock_key(model: str, dimensions: int) -> str:
+    """The key of the lock over all that lies here for one model and dimension."""
+    return f"{_prefix(model, dimensions)}.lock"
+
+
 class BatchFiles:
-    """The objects of one model and dimension."""
+    """The objects of one model and dimension; whoever changes them holds the lock at `lock_key`."""
 
     def __init__(
         self, s3: S3Client, *, input_bucket: str, output_bucket: str, model: str, dimensions: int
@@ -78,8 +89,8 @@ class BatchFiles:
         self._s3 = s3
         self._input = input_bucket
         self._output = output_bucket
-        slug = re.sub(r"[^A-Za-z0-9.-]+", "-", model)
-        self._prefix = f"{ROOT}/{slug}-{dimensions}/"
+        self._prefix = _prefix(model, dimensions)
+        self._dimensions = dimensions
 
     def job_of(self, input_uri: str) -> str | None:
         """The job whose records lie at `input_uri`; None when it is none of this place."""
@@ -165,6 +176,40 @@ class BatchFiles:
         """Remove these on-demand answers."""
         self._delete(self._input, [f"{self._prefix}on-demand/{name}.json" for name in names])
 
+    def keep_vectors(self, name: str, hashes: list[str], vectors: IO[bytes]) -> None:
+        """Keep finished vectors under `name`, for this run and all later ones.
+
+        The hashes are written last: without them the vectors do not count.
+        """
+        key = f"{self._prefix}vectors/{name}"
+        with explained(f"write s3://{self._input}/{key}.vectors"):
+            self._s3.upload_fileobj(vectors, self._input, f"{key}.vectors")
+        self._put(f"{key}.hashes", "\n".join(hashes).encode())
+
+    def kept_hashes(self) -> Iterator[tuple[str, list[str]]]:
+        """The names of finished vectors, each with the content hashes they belong to."""
+        keys = [key for key in self._list(self._input, "vectors/") if key.endswith(".hashes")]
+        with ThreadPoolExecutor(_READERS) as pool:
+            for key, body in zip(keys, pool.map(self._get, repeat(self._input), keys), strict=True):
+                yield key.rpartition("/")[2].removesuffix(".hashes"), body.decode().split()
+
+    def kept_vectors(self, name: str) -> Vectors:
+        """The finished vectors of `name`, in the order of their hashes.
+
+        Raises:
+            AwsError: the two objects do not fit one another, or S3 refuses or fails.
+        """
+        key = f"{self._prefix}vectors/{name}"
+        hashes = self._get(self._input, f"{key}.hashes").decode().split()
+        body = b"".join(self._parts(self._input, f"{key}.vectors"))
+        vectors = np.frombuffer(body, VECTOR_TYPE)
+        if vectors.size != len(hashes) * self._dimensions:
+            raise AwsError(
+                f"s3://{self._input}/{key}.vectors does not hold the {len(hashes):,} vectors that "
+                f"it should; remove it and {name}.hashes, and run again"
+            )
+        return Vectors(hashes, vectors.reshape(len(hashes), self._dimensions))
+
     def _state(self, key: str) -> JobState:
         try:
             return msgspec.json.decode(self._get(self._input, key), type=JobState)
@@ -249,6 +294,11 @@ class BatchFiles:
                     return
                 else:
                     return
+
+
+def _prefix(model: str, dimensions: int) -> str:
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "-", model)
+    return f"{ROOT}/{slug}-{dimensions}/"
 
 
 def _age(state: JobState | None) -> float:

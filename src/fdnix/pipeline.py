@@ -167,7 +167,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
             to replace; the old database stands.
     """
     path = settings.output_path
-    if not path.is_file():
+    if not path.is_file() or s3.is_outdated(settings, path):
         s3.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     make_directory(path.parent)
@@ -329,9 +329,10 @@ def minify_options(settings: Settings) -> MinifyOptions:
 
 
 def _fetch_full(settings: Settings) -> None:
-    """Have the full database from S3 if it is not here and the settings say where it lies."""
-    if settings.duckdb_data_key and not settings.embedding_path.is_file():
-        s3.download_full(settings, settings.embedding_path)
+    """Have the full database from S3, if the settings say where, and none as new is here."""
+    path = settings.embedding_path
+    if settings.duckdb_data_key and (not path.is_file() or s3.is_outdated(settings, path)):
+        s3.download_full(settings, path)
 
 
 def _provider(settings: Settings, still_held: Callable[[], None] = lambda: None) -> Provider:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from fdnix.artifacts import keys
@@ -20,7 +21,6 @@ from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -232,6 +232,35 @@ def download_previous(settings: Settings, path: Path) -> bool:
         )
         return False
     _download(s3, settings, remote, path, "full")
+    return True
+
+
+def is_outdated(settings: Settings, path: Path) -> bool:
+    """Whether another run has put a newer full database into S3 than the one at `path`.
+
+    False when the settings give no key, and when the file at `path` cannot be read.
+
+    Raises:
+        AwsError: S3 refuses or fails.
+    """
+    if _template(settings, "full") is None:
+        return False
+    try:
+        with connect(
+            path, read_only=True, extension_directory=settings.duckdb_extension_directory
+        ) as connection:
+            meta = read_file_info(connection, path, kind="full")
+    except DataError:
+        return False
+    remote = _current(_s3(settings), settings, "full")
+    if remote is None or remote.metadata.get(_BUILD) in {None, meta["build_id"]}:
+        return False
+    written = max(
+        datetime.fromisoformat(meta[key]) for key in ("metadata_at", "embedding_at") if key in meta
+    )
+    if remote.last_modified <= written:
+        return False
+    log.info("%s is newer than %s, which it replaces", remote.at, path)
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -170,6 +171,36 @@ def test_a_run_past_the_wait_time_is_taken_up_by_another_container(
     assert report.embedded == report.distinct_texts
     assert set(bedrock.charged.values()) == {1}
     assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_host_that_kept_an_older_database_goes_on_with_the_newer_one_in_s3(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    first = container(settings, tmp_path / "first")
+    pipeline.run(first)
+    time.sleep(1.1)  # files and objects tell their age in seconds
+    change(catalogue, CHANGED)
+    pipeline.run(container(settings, tmp_path / "second"))
+    report = pipeline.run(first)
+    assert report.metadata
+    assert report.metadata.unchanged
+    assert report.embedding
+    assert report.embedding.embedded == 0
+    assert set(bedrock.charged.values()) == {1}
+
+
+def test_a_database_that_was_not_uploaded_yet_stays_before_an_older_one_in_s3(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    here = container(settings, tmp_path / "first")
+    pipeline.run(here)
+    time.sleep(1.1)
+    change(catalogue, CHANGED)
+    pipeline.run(here.replace(duckdb_data_key=None, duckdb_minified_key=None))
+    report = pipeline.run(here)
+    assert report.metadata
+    assert report.metadata.unchanged
+    assert set(bedrock.charged.values()) == {1}
 
 
 def test_a_forgotten_role_costs_no_vector_that_was_paid_for(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
+    from support.faulty_proxy import FaultyProxy
 
 
 class Stored:
@@ -119,6 +120,34 @@ def test_bad_lines_cost_no_good_vector(
     assert set(bedrock.charged.values()) == {1}
     assert "lines for records that were not sent" in caplog.text
     assert "lines that cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["input.jsonl.out", "state.json", r"\.vectors", r"\.hashes"])
+def test_an_object_that_arrives_damaged_once_is_asked_for_again(
+    bedrock: BedrockServer, proxy: FaultyProxy, batch_settings: Settings, what: str
+) -> None:
+    Stored().run(batch_settings, texts(130, start=400))
+    bedrock.faults.hold = True
+    stored = Stored()
+    stored.run(batch_settings.replace(bedrock_max_wait_time=0.1), texts(120))
+    bedrock.faults.hold = False
+    damaged = proxy.fail("corrupt", "GET", what, times=1)
+    assert stored.run(batch_settings, texts(120)) is None
+    assert damaged.hits == 1
+    assert len(stored.vectors) == 120
+    stored.assert_right(texts(120))
+
+
+@pytest.mark.parametrize("answer", [b'{"jobArn": "\xff', b"{", b""])
+def test_a_garbled_answer_of_bedrock_is_an_error_and_no_traceback(
+    bedrock: BedrockServer,
+    batch_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bytes,
+) -> None:
+    monkeypatch.setattr(bedrock, "answer", lambda *_: (200, {}, answer))
+    error = Stored().run(batch_settings, texts(120))
+    assert isinstance(error, AwsError)
 
 
 def test_what_fails_in_the_batch_and_on_demand_is_a_failure_that_says_why(

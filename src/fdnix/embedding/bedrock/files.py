@@ -17,7 +17,9 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003 - msgspec reads the annotations
 import logging
 import re
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import repeat
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -201,19 +203,21 @@ class BatchFiles:
         """
         key = f"{self._prefix}vectors/{name}"
         hashes = self._get(self._input, f"{key}.hashes").decode().split()
-        body = b"".join(self._parts(self._input, f"{key}.vectors"))
-        vectors = np.frombuffer(body, VECTOR_TYPE)
-        if vectors.size != len(hashes) * self._dimensions:
+        body = BytesIO()
+        self._read(self._input, f"{key}.vectors", body)
+        expected = len(hashes) * self._dimensions * VECTOR_TYPE.itemsize
+        if body.getbuffer().nbytes != expected:
             raise AwsError(
                 f"s3://{self._input}/{key}.vectors does not hold the {len(hashes):,} vectors that "
                 f"it should; remove it and {name}.hashes, and run again"
             )
+        vectors = np.frombuffer(body.getbuffer(), VECTOR_TYPE)
         return Vectors(hashes, vectors.reshape(len(hashes), self._dimensions))
 
     def _state(self, key: str) -> JobState:
         try:
             return msgspec.json.decode(self._get(self._input, key), type=JobState)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise AwsError(
                 f"s3://{self._input}/{key} cannot be read ({error}), so it is not known whether "
                 "its job was submitted; look at the job in the Bedrock console, then remove the "
@@ -257,13 +261,28 @@ class BatchFiles:
                 )
 
     def _lines(self, bucket: str, key: str) -> Iterator[bytes]:
-        rest = b""
-        for part in self._parts(bucket, key):
-            lines = (rest + part).split(b"\n")
-            rest = lines.pop()
-            yield from lines
-        if rest:
-            yield rest
+        with tempfile.SpooledTemporaryFile(READ_SIZE) as spool:
+            self._read(bucket, key, spool)
+            for line in spool:
+                yield line.removesuffix(b"\n")
+
+    def _read(self, bucket: str, key: str, into: IO[bytes]) -> None:
+        """Write the whole object to `into`; what arrives damaged is asked for again."""
+        from botocore.exceptions import FlexibleChecksumError  # noqa: PLC0415
+
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            into.seek(0)
+            into.truncate()
+            try:
+                into.writelines(self._parts(bucket, key))
+            except AwsError as error:
+                damaged = isinstance(error.__cause__, FlexibleChecksumError)
+                if not damaged or attempt == READ_ATTEMPTS:
+                    raise
+                log.warning("s3://%s/%s arrived damaged and is asked for again", bucket, key)
+            else:
+                into.seek(0)
+                return
 
     def _parts(self, bucket: str, key: str) -> Iterator[bytes]:
         """The object's bytes; a connection that is cut is taken up again where it ended."""
@@ -278,7 +297,11 @@ class BatchFiles:
         with explained(f"read s3://{bucket}/{key}"):
             while True:
                 try:
-                    answer = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-")
+                    answer = (
+                        self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-")
+                        if offset  # S3 gives no checksum with a range
+                        else self._s3.get_object(Bucket=bucket, Key=key)
+                    )
                     for part in answer["Body"].iter_chunks(READ_SIZE):
                         offset += len(part)
                         failures = 0
@@ -288,7 +311,7 @@ class BatchFiles:
                     if failures == READ_ATTEMPTS:
                         raise
                 except ClientError as error:
-                    # InvalidRange is how S3 answers for an empty object, or at its very end.
+                    # InvalidRange is how S3 answers at the very end of an object.
                     if error_code(error) not in {"NoSuchKey", "404", "InvalidRange", "416"}:
                         raise
                     return

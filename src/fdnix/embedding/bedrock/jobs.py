@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.aws import error_code, explained
+from fdnix.aws import answered, error_code, explained
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def submit(client: BedrockClient, request: JobRequest) -> str:
             raise JobRefusedError(
                 f"Bedrock refused the batch job {request.name}: {error}; {remedy(str(error))}"
             ) from error
-    return answer["jobArn"]
+    return str(answered(answer, "jobArn"))
 
 
 def status(client: BedrockClient, arn: str) -> JobStatus | None:
@@ -175,7 +175,7 @@ def check_model(client: BedrockClient, model: str, region: str | None) -> None:
         return
     with explained("list the foundation models"):
         try:
-            offered = client.list_foundation_models(byOutputModality="EMBEDDING")["modelSummaries"]
+            answer = client.list_foundation_models(byOutputModality="EMBEDDING")
         except client.exceptions.ClientError as error:
             if error_code(error) not in _DENIED:
                 raise
@@ -185,7 +185,7 @@ def check_model(client: BedrockClient, model: str, region: str | None) -> None:
                 model,
             )
             return
-    names = sorted(summary["modelId"] for summary in offered)
+    names = sorted(summary["modelId"] for summary in answered(answer, "modelSummaries"))
     if model not in names:
         raise AwsError(
             f"{region} does not offer the model {model}; set BEDROCK_MODEL_ID to one it offers "
@@ -212,9 +212,9 @@ def remedy(message: str) -> str:
 
 def _status(answer: GetModelInvocationJobResponseTypeDef) -> JobStatus:
     return JobStatus(
-        answer["jobArn"],
+        answered(answer, "jobArn"),
         answer.get("status", "InProgress"),
         answer.get("message", ""),
-        answer["submitTime"],
+        answered(answer, "submitTime"),
         answer.get("processedRecordCount"),
     )

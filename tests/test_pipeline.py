@@ -135,7 +135,7 @@ def test_the_provider_is_told_only_when_the_vectors_are_stored(
             told.append(count(connection, "SELECT count(*) FROM embeddings"))
 
     local = replace(at_once(LocalEmbedder()), confirm=confirm)
-    monkeypatch.setattr(pipeline, "_provider", lambda _: local)
+    monkeypatch.setattr(pipeline, "_provider", lambda *_: local)
     monkeypatch.setattr(s3, "upload_artifact", lambda *_, **__: told.append(0))
     pipeline.run(settings.replace(processing_mode="metadata"))
     told.clear()

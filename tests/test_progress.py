@@ -24,3 +24,11 @@ def test_in_a_pipe_progress_is_a_line_now_and_then(
     with progress.progress("bytes") as advance:
         advance(7)
     assert caplog.messages == ["packages: 1,500 of 2,000", "bytes: 7"]
+
+
+def test_reasons_are_counted_and_only_the_commonest_are_shown() -> None:
+    reasons = ["denied"] * 3 + ["x" * 1000] + [f"reason {n}" for n in range(1_000)]
+    told = progress.commonest(reasons)
+    assert told.startswith("3 times: denied; 1 times: ")
+    assert told.endswith("997 other reasons")
+    assert len(told) < 1_000

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fdnix.errors import AwsError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from botocore.loaders import Loader
     from mypy_boto3_bedrock import BedrockClient
@@ -123,6 +123,20 @@ def explained(action: str) -> Iterator[None]:
         raise AwsError(f"could not {action}: {message}") from error
 
 
+def answered(answer: Mapping[str, Any], name: str) -> Any:
+    """What boto3's `answer` says under `name`; botocore reads JSON that was cut as no members.
+
+    Raises:
+        AwsError: when it says nothing.
+    """
+    if name not in answer:
+        raise AwsError(
+            f"the answer of AWS has no {name}: it was cut, or does not come from AWS; check "
+            "AWS_ENDPOINT_URL, and run again"
+        )
+    return answer[name]
+
+
 def error_code(error: BaseException | None) -> str:
     """The AWS error code of a ClientError, such as "NoSuchKey"; empty for any other error."""
     response = getattr(error, "response", None)
@@ -134,6 +148,7 @@ def error_code(error: BaseException | None) -> str:
 def _explanation(error: Exception) -> str | None:
     from boto3.exceptions import Boto3Error  # noqa: PLC0415
     from botocore import exceptions  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     if isinstance(error, exceptions.ClientError):
         code = error_code(error)
@@ -144,6 +159,8 @@ def _explanation(error: Exception) -> str | None:
         return f"{error}; give credentials (a role, a profile, or AWS_ACCESS_KEY_ID and its secret)"
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return f"{error}; check the network, AWS_REGION and AWS_ENDPOINT_URL, and run again"
+    if isinstance(error, ResponseParserError | UnicodeDecodeError):
+        return f"the answer cannot be read ({error}); check AWS_ENDPOINT_URL, and run again"
     if isinstance(error, exceptions.BotoCoreError | Boto3Error):
         return f"{error}; check the AWS settings and run again"
     return None

@@ -12,7 +12,7 @@ import fdnix
 from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory
-from fdnix.database.connection import connect
+from fdnix.database.connection import connect, count
 from fdnix.database.file_info import (
     ForeignDatabaseError,
     fingerprint,
@@ -29,6 +29,7 @@ from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
+from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from fdnix.progress import log, progress
 from fdnix.search.build import WordModel
@@ -36,9 +37,10 @@ from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from fdnix.nixpkgs.catalog import Catalog, Rejected
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
 
@@ -136,11 +138,12 @@ def _metadata_phase(this: _Run, report: RunReport) -> RunReport:
 
 def _embedding_phase(this: _Run, report: RunReport) -> RunReport:
     _fetch_full(this.settings)
-    provider = _provider(this.settings)
-    report = replace(report, embedding=_embed(this.settings, provider))
-    report = this.store(report, "full", this.settings.embedding_path)
-    # Only now: the provider may drop what the vectors could be had from again.
-    provider.confirm()
+    with s3.batch_lock(this.settings) as still_held:
+        provider = _provider(this.settings, still_held)
+        report = replace(report, embedding=_embed(this.settings, provider))
+        report = this.store(report, "full", this.settings.embedding_path)
+        # Only now: the provider may drop what the vectors could be had from again.
+        provider.confirm()
     return report
 
 
@@ -176,7 +179,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
             to replace; the old database stands.
     """
     path = settings.output_path
-    if not path.is_file():
+    if not path.is_file() or s3.is_outdated(settings, path):
         s3.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     make_directory(path.parent)
@@ -214,7 +217,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         return _standing_report(known)
     counts = write_full(
         settings.output_path,
-        decode(catalog),
+        _rows(catalog, settings),
         expected=len(catalog.entries),
         content_hash=_content_hash,
         dimensions=local.DIMENSIONS,
@@ -243,12 +246,42 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     )
 
 
+def _rows(catalog: Catalog, settings: Settings) -> Iterator[Package | Rejected]:
+    """The catalogue's rows, held against the standing database unless FORCE_METADATA is set."""
+    if settings.force_metadata:
+        return decode(catalog)
+    return plausible(
+        decode(catalog), standing=_standing_extent(settings), lost_limit=settings.lost_limit
+    )
+
+
+def _standing_extent(settings: Settings) -> Extent | None:
+    """How much the full database at OUTPUT_PATH says; None where it cannot be read."""
+    path = settings.output_path
+    if not path.is_file():
+        return None
+    try:
+        with connect(
+            path, read_only=True, extension_directory=settings.duckdb_extension_directory
+        ) as connection:
+            read_file_info(connection, path, kind="full")
+            return Extent(
+                count(connection, "SELECT count(*) FROM packages"),
+                count(connection, "SELECT count(description) FROM packages"),
+            )
+    except DataError as error:
+        log.warning("%s; the catalogue is not held against it", error)
+        return None
+
+
 def _embed(settings: Settings, provider: Provider) -> EmbedReport:
     return embed_database(
         settings.embedding_path,
         provider,
         hnsw=hnsw_options(settings),
         rebuild=settings.force_rebuild_embeddings,
+        replace=settings.replace_embeddings,
+        unembedded_limit=settings.unembedded_limit,
         extension_directory=settings.duckdb_extension_directory,
     )
 
@@ -309,15 +342,16 @@ def minify_options(settings: Settings) -> MinifyOptions:
 
 
 def _fetch_full(settings: Settings) -> None:
-    """Have the full database from S3 if it is not here and the settings say where it lies."""
-    if settings.duckdb_data_key and not settings.embedding_path.is_file():
-        s3.download_full(settings, settings.embedding_path)
+    """Have the full database from S3, if the settings say where, and none as new is here."""
+    path = settings.embedding_path
+    if settings.duckdb_data_key and (not path.is_file() or s3.is_outdated(settings, path)):
+        s3.download_full(settings, path)
 
 
-def _provider(settings: Settings) -> Provider:
+def _provider(settings: Settings, still_held: Callable[[], None] = lambda: None) -> Provider:
     if settings.provider == "local":
         return at_once(local.LocalEmbedder())
-    return bedrock_provider(settings)
+    return bedrock_provider(settings, still_held)
 
 
 def _content_hash(package: Package) -> str:

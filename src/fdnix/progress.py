@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 _LINE_EVERY_SECONDS = 10.0
+_REASONS_SHOWN = 5
+_REASON_LENGTH = 300
 
 log = logging.getLogger("fdnix")
 
@@ -57,3 +60,12 @@ def show_with(show: Show) -> None:
 def progress(label: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
     """A function to call with how much more is done, of `total` (None: not known)."""
     return _show(label, total)
+
+
+def commonest(reasons: Iterable[str]) -> str:
+    """The commonest of `reasons` with their counts, in one line however many there are."""
+    counts = Counter(reason[:_REASON_LENGTH] for reason in reasons)
+    shown = [f"{count:,} times: {reason}" for reason, count in counts.most_common(_REASONS_SHOWN)]
+    if len(counts) > _REASONS_SHOWN:
+        shown.append(f"{len(counts) - _REASONS_SHOWN:,} other reasons")
+    return "; ".join(shown)

@@ -144,12 +144,32 @@ class Settings(BaseModel):
     rejected_limit: float = Field(
         0.01, ge=0, le=1, description="the share of entries that may be rejected, from 0 to 1"
     )
+    lost_limit: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="the share of packages, and of descriptions, that may be gone since the "
+        "database that stands was made, from 0 to 1",
+    )
     force_metadata: bool = Field(
-        default=False, description="true or false: rebuild even from an unchanged catalogue"
+        default=False,
+        description="true or false: index an unchanged catalogue too, and one that is implausible "
+        "as a whole",
     )
 
     embedding_provider: EmbeddingProvider = Field("auto", description="auto, local or bedrock")
     force_rebuild_embeddings: bool = Field(default=False, description="true or false")
+    replace_embeddings: bool = Field(
+        default=False,
+        description="true or false: let vectors of another provider, model or dimension replace "
+        "those that stand",
+    )
+    unembedded_limit: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="the share of texts that may be left without a vector, from 0 to 1",
+    )
 
     vss_hnsw_m: int = Field(12, ge=2, le=512, description="a whole number from 2 to 512")
     vss_ef_construction: int = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +16,11 @@ from fdnix.database.hnsw import verify_hnsw_plan
 from fdnix.embedding.backend import Failure, Provider, Text, Vectors, at_once
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.embedding.phase import EmbedReport, embed_database, pending_texts
-from fdnix.errors import DataError
+from fdnix.errors import DataError, SettingsError
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from fdnix.settings import Settings
 
@@ -41,6 +42,11 @@ def provider(model: str = "test", dimensions: int = 8, failing: str | None = Non
     return Provider("local", model, dimensions, vectors)
 
 
+def paid(model: str = "test", dimensions: int = 8) -> Provider:
+    """The same vectors, as if from Bedrock."""
+    return replace(provider(model, dimensions), name="bedrock")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The settings of a metadata phase that has ended, over thirty packages."""
@@ -55,7 +61,14 @@ def embed(provider: Provider, settings: Settings) -> EmbedReport:
         provider,
         hnsw=pipeline.hnsw_options(settings),
         rebuild=settings.force_rebuild_embeddings,
+        replace=settings.replace_embeddings,
+        unembedded_limit=settings.unembedded_limit,
     )
+
+
+def renamed(number: int) -> dict[str, dict[str, object]]:
+    """As many packages that are not among `entries`."""
+    return {f"again{n}": entry(f"again{n}", description=f"Again {n}") for n in range(number)}
 
 
 def query(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -96,7 +109,7 @@ def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings:
 
 
 @pytest.mark.parametrize("other", [provider(model="another"), provider(dimensions=4)])
-def test_another_model_or_dimension_embeds_every_text_again(
+def test_another_local_model_or_dimension_embeds_every_text_again(
     other: Provider, settings: Settings
 ) -> None:
     embed(provider(), settings)
@@ -105,6 +118,27 @@ def test_another_model_or_dimension_embeds_every_text_again(
     assert query(settings.output_path, "SELECT DISTINCT len(vector) FROM embeddings") == [
         (other.dimensions,)
     ]
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (paid(model="another"), r"bedrock \(test, 8 .*bedrock \(another, 8"),
+        (paid(dimensions=4), r"bedrock \(test, 8 .*bedrock \(test, 4"),
+        (provider(model="own"), r"bedrock \(test, 8 .*local \(own, 8"),
+    ],
+)
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_another_provider_model_or_dimension_is_refused_unless_it_is_asked_for(
+    other: Provider, named: str, settings: Settings, *, rebuild: bool
+) -> None:
+    embed(paid(), settings)
+    before = settings.output_path.read_bytes()
+    settings = settings.replace(force_rebuild_embeddings=rebuild)
+    with pytest.raises(SettingsError, match=f"30 vectors are from {named}.*--replace"):
+        embed(other, settings)
+    assert settings.output_path.read_bytes() == before
+    assert embed(other, settings.replace(replace_embeddings=True)).embedded == 30
 
 
 def test_rebuilding_embeds_every_text_again(settings: Settings) -> None:
@@ -149,6 +183,38 @@ def test_a_text_that_fails_again_costs_no_new_index(
         verify_hnsw_plan(connection, path)
         # So that what is derived from it stands, too.
         assert read_file_info(connection, path)["build_id"] == build
+
+
+@pytest.mark.parametrize("failing", ["number", "number 1"])
+def test_too_few_vectors_are_refused_with_the_commonest_reasons_and_the_file_stands(
+    settings: Settings, failing: str
+) -> None:
+    embed(provider(), settings)
+    before = settings.output_path.read_bytes()
+    forced = settings.replace(force_rebuild_embeddings=True)
+    with pytest.raises(DataError, match=r"UNEMBEDDED_LIMIT.* times: refused"):
+        embed(provider(failing=failing), forced)
+    assert settings.output_path.read_bytes() == before
+
+
+def test_new_texts_of_which_not_one_is_embedded_are_refused_however_few_they_are_of_all(
+    settings: Settings,
+) -> None:
+    embed(provider(), settings)
+    write_catalogue(Path(settings.nixpkgs_source), {**entries(30), **renamed(21)})
+    pipeline.run(settings.replace(processing_mode="metadata"))
+    lenient = settings.replace(unembedded_limit=0.9)
+    with pytest.raises(DataError, match="of the 21 new ones not one"):
+        embed(provider(failing="again"), lenient)
+
+
+def test_many_failures_are_a_few_lines_of_the_log(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", logger="fdnix")
+    embed(provider(failing="number"), settings.replace(unembedded_limit=1))
+    told = [record.getMessage() for record in caplog.records if record.name == "fdnix"]
+    assert told == ["30 texts have no vector. Why: 30 times: refused"]
 
 
 def test_a_provider_that_breaks_leaves_the_file_as_it_was(settings: Settings) -> None:

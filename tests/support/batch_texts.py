@@ -20,5 +20,6 @@ def texts(count: int, start: int = 0) -> Pending:
 
 
 def keys(s3: S3Client, bucket: str) -> list[str]:
-    """The keys of all objects in a bucket."""
-    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    """The keys of all objects in a bucket but the finished vectors, which stay."""
+    listed = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return [key for key in listed if "/vectors/" not in key]

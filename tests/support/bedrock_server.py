@@ -106,6 +106,8 @@ class Faults:
     """Records that a batch must have."""
     forget_tokens: bool = False
     """clientRequestToken is no longer remembered; job names still are."""
+    name_taken: tuple[str, str] = ("ConflictException", "The job name is already in use")
+    """The error code and message for a job name that another job has."""
 
 
 def shuffled(lines: Lines) -> Lines:
@@ -295,7 +297,7 @@ class BedrockServer:
                 raise Refusal("ConflictException", "The token was used with other parameters")
             return {"jobArn": known.arn}
         if any(job.request["jobName"] == request["jobName"] for job in self.jobs.values()):
-            raise Refusal("ConflictException", "The job name is already in use")
+            raise Refusal(*self.faults.name_taken)
         if len(self.active()) >= self.faults.quota:
             raise Refusal("ServiceQuotaExceededException", "Too many batch jobs in progress")
         arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/{uuid.uuid4().hex[:12]}"

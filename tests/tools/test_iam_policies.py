@@ -199,7 +199,7 @@ def test_embedding_with_bedrock_is_allowed_what_it_asks_for_and_no_more(
     assert list(run.vectors(Text(*one) for one in texts(110)))
     run.confirm()
     small = BatchRun(settings)
-    assert list(small.vectors(Text(*one) for one in texts(3)))
+    assert list(small.vectors(Text(*one) for one in texts(3, start=500)))
     small.confirm()
 
     needed = {need for request in proxy.requests for need in needs(request)}

@@ -15,7 +15,7 @@ import duckdb
 
 from fdnix.artifacts import keys
 from fdnix.artifacts.transfer import Location, file_sha256, upload
-from fdnix.aws import aws_client, explained
+from fdnix.aws import answered, aws_client, explained
 from fdnix.database.connection import EXTENSIONS, connect, extension_file
 from fdnix.database.file_info import read_file_info
 from fdnix.errors import AwsError, DataError, SettingsError
@@ -201,7 +201,7 @@ def _versions(client: LambdaClient, layer: str) -> list[LayerVersionsListItemTyp
             pages = list(client.get_paginator("list_layer_versions").paginate(LayerName=layer))
         except client.exceptions.ResourceNotFoundException:
             return []
-    versions = [version for page in pages for version in page["LayerVersions"]]
+    versions = [version for page in pages for version in answered(page, "LayerVersions")]
     return sorted(versions, key=lambda version: version["Version"], reverse=True)
 
 
@@ -210,7 +210,8 @@ def _arn_of_same_bytes(client: LambdaClient, layer: str, newest: int, file: Path
     with explained(f"read version {newest} of the layer {layer}"):
         version = client.get_layer_version(LayerName=layer, VersionNumber=newest)
     digest = base64.b64encode(bytes.fromhex(file_sha256(file))).decode()
-    return version["LayerVersionArn"] if version["Content"]["CodeSha256"] == digest else None
+    same = answered(answered(version, "Content"), "CodeSha256") == digest
+    return str(answered(version, "LayerVersionArn")) if same else None
 
 
 def _publish(
@@ -241,7 +242,7 @@ def _publish(
     finally:
         # Lambda has its own copy, or none at all.
         _discard(s3, at)
-    return version["LayerVersionArn"]
+    return str(answered(version, "LayerVersionArn"))
 
 
 def _discard(s3: S3Client, at: Location) -> None:

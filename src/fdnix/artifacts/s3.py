@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from fdnix.artifacts import keys
@@ -13,12 +15,12 @@ from fdnix.aws import aws_client, explained
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info
 from fdnix.database.full import verify_counts
-from fdnix.errors import AwsError, DataError, SettingsError
+from fdnix.embedding.bedrock.files import lock_key
+from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -92,6 +94,43 @@ def run_lock(settings: Settings) -> Iterator[Callable[[], None]]:
             for check in checks:
                 check()
 
+        yield still_held
+
+
+@contextmanager
+def batch_lock(settings: Settings) -> Iterator[Callable[[], None]]:
+    """Hold what lies in S3 for batch inference inside the block, where the settings use it.
+
+    Runs for other databases may share it. Another run's lock is waited for up to
+    BEDROCK_MAX_WAIT_TIME. Yields what `bedrock_provider` takes as `still_held`.
+
+    Raises:
+        UnfinishedError: another run held it all the time.
+        AwsError: S3 refuses or fails.
+    """
+    bucket = settings.bedrock_input_bucket or settings.artifacts_bucket
+    if settings.provider != "bedrock" or bucket is None:
+        yield _nothing_to_lose
+        return
+    key = lock_key(settings.bedrock_model_id, settings.bedrock_output_dimensions)
+    deadline = time.monotonic() + settings.bedrock_max_wait_time
+    waiting = False
+    with ExitStack() as stack:
+        while True:
+            lock = locked(
+                _s3(settings), Location(bucket, key), seconds=settings.artifact_lock_seconds
+            )
+            try:
+                still_held = stack.enter_context(lock)
+                break
+            except UnfinishedError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                if not waiting:
+                    log.info("waiting: %s", error)
+                waiting = True
+            time.sleep(min(settings.bedrock_poll_interval, left))
         yield still_held
 
 
@@ -193,6 +232,35 @@ def download_previous(settings: Settings, path: Path) -> bool:
         )
         return False
     _download(s3, settings, remote, path, "full")
+    return True
+
+
+def is_outdated(settings: Settings, path: Path) -> bool:
+    """Whether another run has put a newer full database into S3 than the one at `path`.
+
+    False when the settings give no key, and when the file at `path` cannot be read.
+
+    Raises:
+        AwsError: S3 refuses or fails.
+    """
+    if _template(settings, "full") is None:
+        return False
+    try:
+        with connect(
+            path, read_only=True, extension_directory=settings.duckdb_extension_directory
+        ) as connection:
+            meta = read_file_info(connection, path, kind="full")
+    except DataError:
+        return False
+    remote = _current(_s3(settings), settings, "full")
+    if remote is None or remote.metadata.get(_BUILD) in {None, meta["build_id"]}:
+        return False
+    written = max(
+        datetime.fromisoformat(meta[key]) for key in ("metadata_at", "embedding_at") if key in meta
+    )
+    if remote.last_modified <= written:
+        return False
+    log.info("%s is newer than %s, which it replaces", remote.at, path)
     return True
 
 

@@ -20,7 +20,12 @@ SOURCE_OPTIONS = (
     setting("nixpkgs_source", "--source", help="auto, nix-env, channel, sample, a file or -."),
     setting("nixpkgs_channel", "--channel", help="The channel to download."),
     setting("nixpkgs_path", "--nixpkgs", help="The nixpkgs that nix-env evaluates."),
-    setting("force_metadata", "--force", is_flag=True, help="Index an unchanged catalogue too."),
+    setting(
+        "force_metadata",
+        "--force",
+        is_flag=True,
+        help="Index an unchanged catalogue too, and one that is implausible as a whole.",
+    ),
 )
 FULL_OPTION = setting(
     "output_path", "--output", type=click.Path(path_type=Path), help="The full database."
@@ -46,6 +51,12 @@ EMBEDDING_OPTIONS = (
         help="Where vectors come from.",
     ),
     setting("force_rebuild_embeddings", "--rebuild", is_flag=True, help="Embed every text again."),
+    setting(
+        "replace_embeddings",
+        "--replace",
+        is_flag=True,
+        help="Replace vectors of another provider, model or dimension.",
+    ),
 )
 
 

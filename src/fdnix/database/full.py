@@ -200,6 +200,7 @@ def _take_over_vectors(
     if "embedding_model" in kept:
         try:
             connection.execute(read_sql("database", "take_over_vectors"))
+            connection.execute(read_sql("database", "take_over_failures"))
         except duckdb.Error as error:
             log.warning("%s: no vectors are taken over, it is damaged: %s", previous, error)
     return {

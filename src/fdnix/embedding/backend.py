@@ -85,6 +85,40 @@ class Provider:
     confirm: Callable[[], None] = lambda: None
 
 
+def each_once(provider: Provider, texts: Iterator[Text], total: int) -> Iterator[Vectors | Failure]:
+    """One vector or one failure for each of the `total` texts, whatever the provider gives.
+
+    Of two vectors the first is taken, a vector counts more than a failure, and what nothing came
+    for is a failure.
+    """
+    asked: dict[str, str] = {}
+    """Content hash to why there is no vector for it."""
+
+    def noted() -> Iterator[Text]:
+        for text in texts:
+            asked[text.content_hash] = "its provider gave neither a vector nor a reason"
+            yield text
+
+    remaining = noted()
+    for result in provider.vectors(remaining, total):
+        if isinstance(result, Failure):
+            if result.content_hash in asked:
+                asked[result.content_hash] = result.reason
+            continue
+        rows = [
+            row
+            for row, content_hash in enumerate(result.content_hashes)
+            if asked.pop(content_hash, None) is not None
+        ]
+        if len(rows) == len(result.content_hashes):
+            yield result
+        elif rows:
+            yield Vectors([result.content_hashes[row] for row in rows], result.vectors[rows])
+    for _ in remaining:  # what the provider never asked for
+        pass
+    yield from (Failure(content_hash, reason) for content_hash, reason in asked.items())
+
+
 def at_once(embedder: Embedder) -> Provider:
     """A provider that embeds in this process, batch by batch."""
     return Provider(

@@ -23,10 +23,10 @@ from fdnix.database.hnsw import (
     verify_hnsw_plan,
 )
 from fdnix.database.rows import fixed_size
-from fdnix.embedding.backend import Failure, Provider, Text
+from fdnix.embedding.backend import Failure, Provider, Text, each_once
 from fdnix.embedding.text import TEXT_VERSION, embedding_text
-from fdnix.errors import DataError
-from fdnix.progress import log
+from fdnix.errors import AwsError, DataError, SettingsError
+from fdnix.progress import commonest, log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from fdnix.database.hnsw import HnswOptions
 
 _ROWS_PER_BATCH = 4096
+_A_FEW = 20
+"""So many texts may fail for reasons of their own on a day when no other text is asked for."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def embed_database(
     *,
     hnsw: HnswOptions,
     rebuild: bool = False,
+    replace: bool = False,
+    unembedded_limit: float = 0.05,
     extension_directory: Path | None = None,
 ) -> EmbedReport:
     """Give every distinct text of the full database at `path` a vector, and index the vectors.
@@ -86,13 +90,20 @@ def embed_database(
         provider: where vectors come from.
         hnsw: how the vectors are indexed.
         rebuild: whether every text is embedded again.
+        replace: whether vectors of another provider, model or dimension may go for these.
+        unembedded_limit: the share of texts, 0 to 1, that may be left without a vector.
         extension_directory: where DuckDB's extensions lie, when not in their wheels.
 
     Raises:
-        DataError: the file is not a full database, or the finished file does not verify.
+        DataError: the file is not a full database, the finished file does not verify, or too few
+            texts were embedded here.
+        AwsError: too few texts were embedded by Bedrock.
+        SettingsError: vectors of another provider, model or dimension stand.
     """
     with connect(path, read_only=True, extension_directory=extension_directory) as connection:
         state = _state(connection, path, provider, rebuild=rebuild)
+    if not replace:
+        _refuse_other_vectors(path, state, provider)
     indexed = state.kept == state.stored and hnsw_parameters(hnsw).items() <= state.meta.items()
     if state.pending == 0:
         log.info("all %s texts have a vector: nothing to embed", f"{state.texts:,}")
@@ -109,6 +120,7 @@ def embed_database(
             verify_build(connection, path, state.meta["build_id"])
             _stage_kept(connection, provider.dimensions, same_model=state.same_model)
             embedded, failures = _stage_pending(connection, provider, state)
+            _refuse_too_few(connection, state, embedded, failures, provider, unembedded_limit)
             connection.execute("DETACH previous")
             if embedded or not indexed:
                 head = _write_embeddings(connection, provider.dimensions)
@@ -129,6 +141,53 @@ def embed_database(
                 verify_hnsw_plan(connection, part)
     return EmbedReport(
         state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
+    )
+
+
+def _refuse_other_vectors(path: Path, state: _State, provider: Provider) -> None:
+    """Refuse to lose vectors that stand, and may have been paid for, to a forgotten setting.
+
+    A local model that gives way to another is not refused: fdnix brings the local model along.
+    """
+    stand = [state.meta.get(f"embedding_{key}") for key in ("provider", "model", "dimensions")]
+    asked = [provider.name, provider.model, str(provider.dimensions)]
+    if state.stored and stand != asked and {stand[0], asked[0]} != {"local"}:
+        before, now = (
+            f"{where} ({model}, {length} dimensions)" for where, model, length in (stand, asked)
+        )
+        raise SettingsError(
+            f"{path}: its {state.stored:,} vectors are from {before}, and would be lost to those "
+            f"from {now}; set EMBEDDING_PROVIDER, BEDROCK_ROLE_ARN, BEDROCK_MODEL_ID and "
+            "BEDROCK_OUTPUT_DIMENSIONS as they were, or say that this is meant with --replace "
+            "(REPLACE_EMBEDDINGS=true)"
+        )
+
+
+def _refuse_too_few(
+    connection: duckdb.DuckDBPyConnection,
+    state: _State,
+    embedded: int,
+    failures: list[Failure],
+    provider: Provider,
+    limit: float,
+) -> None:
+    """Refuse a result that is wrong as a whole: too many texts have no vector, or all new ones.
+
+    Texts that failed in earlier runs too, which `embedding_failures` knows, are no new ones.
+    """
+    without = state.pending - embedded
+    known = set(connection.execute("SELECT content_hash FROM embedding_failures").fetchall())
+    new = sum((failure.content_hash,) not in known for failure in failures)
+    if without > limit * state.texts:
+        allowed = f"more than the {limit:.2%} that UNEMBEDDED_LIMIT allows"
+    elif not embedded and new > _A_FEW and limit < 1:
+        allowed = f"and of the {new:,} new ones not one was embedded"
+    else:
+        return
+    kind = AwsError if provider.name == "bedrock" else DataError
+    raise kind(
+        f"{without:,} of {state.texts:,} texts have no vector, {allowed}; the databases that were "
+        f"there before are unchanged. Why: {commonest(failure.reason for failure in failures)}"
     )
 
 
@@ -226,6 +285,7 @@ def _stage_kept(
             "INSERT INTO staged.vectors SELECT content_hash, vector FROM previous.embeddings "
             "SEMI JOIN previous.packages USING (content_hash)"
         )
+        connection.execute(read_sql("database", "take_over_failures"))
 
 
 def _stage_pending(
@@ -238,7 +298,7 @@ def _stage_pending(
     embedded = 0
     with cursor(connection, "previous") as reading:
         texts = pending_texts(reading, every=not state.same_model)
-        for result in provider.vectors(texts, state.pending):
+        for result in each_once(provider, texts, state.pending):
             if isinstance(result, Failure):
                 failures.append(result)
                 continue
@@ -289,5 +349,6 @@ def _record_failures(connection: duckdb.DuckDBPyConnection, failures: list[Failu
     connection.register("arrow", arrow)
     connection.execute(read_sql("database", "record_failures"))
     connection.unregister("arrow")
-    for failure in failures:
-        log.warning("no vector for text %s: %s", failure.content_hash, failure.reason)
+    if failures:
+        reasons = commonest(failure.reason for failure in failures)
+        log.warning("%s texts have no vector. Why: %s", f"{len(failures):,}", reasons)

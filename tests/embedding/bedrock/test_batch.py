@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
+    from support.faulty_proxy import FaultyProxy
 
 
 class Stored:
@@ -121,6 +122,34 @@ def test_bad_lines_cost_no_good_vector(
     assert "lines that cannot be read" in caplog.text
 
 
+@pytest.mark.parametrize("what", ["input.jsonl.out", "state.json", r"\.vectors", r"\.hashes"])
+def test_an_object_that_arrives_damaged_once_is_asked_for_again(
+    bedrock: BedrockServer, proxy: FaultyProxy, batch_settings: Settings, what: str
+) -> None:
+    Stored().run(batch_settings, texts(130, start=400))
+    bedrock.faults.hold = True
+    stored = Stored()
+    stored.run(batch_settings.replace(bedrock_max_wait_time=0.1), texts(120))
+    bedrock.faults.hold = False
+    damaged = proxy.fail("corrupt", "GET", what, times=1)
+    assert stored.run(batch_settings, texts(120)) is None
+    assert damaged.hits == 1
+    assert len(stored.vectors) == 120
+    stored.assert_right(texts(120))
+
+
+@pytest.mark.parametrize("answer", [b'{"jobArn": "\xff', b"{", b""])
+def test_a_garbled_answer_of_bedrock_is_an_error_and_no_traceback(
+    bedrock: BedrockServer,
+    batch_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bytes,
+) -> None:
+    monkeypatch.setattr(bedrock, "answer", lambda *_: (200, {}, answer))
+    error = Stored().run(batch_settings, texts(120))
+    assert isinstance(error, AwsError)
+
+
 def test_what_fails_in_the_batch_and_on_demand_is_a_failure_that_says_why(
     bedrock: BedrockServer, batch_settings: Settings
 ) -> None:
@@ -143,17 +172,17 @@ def test_embeddings_by_type_are_read_where_embedding_is_missing(
     assert len(stored.vectors) == 130
 
 
-def test_a_job_that_fails_says_why_and_what_to_do_and_costs_the_others_nothing(
+def test_the_texts_of_a_failed_job_say_why_and_what_to_do_and_cost_the_others_nothing(
     bedrock: BedrockServer, batch_settings: Settings
 ) -> None:
     settings = batch_settings.replace(bedrock_batch_size=100)
     said = "The role does not have permission to read the S3 input"
     bedrock.faults.outcomes = deque([Outcome("Failed", said)])
     stored = Stored()
-    error = stored.run(settings, texts(200))
-    assert isinstance(error, AwsError)
-    assert said in str(error)
-    assert "BEDROCK_ROLE_ARN" in str(error)
+    assert stored.run(settings, texts(200)) is None
+    [reason] = set(stored.failures.values())
+    assert said in reason
+    assert "BEDROCK_ROLE_ARN" in reason
     assert len(stored.vectors) == 100
     assert len(stored.failures) == 100
     # The same records again are a new job, though Bedrock remembers the token of the failed one.
@@ -168,10 +197,9 @@ def test_what_a_job_did_before_it_ended_early_is_kept(
 ) -> None:
     bedrock.faults.outcomes = deque([Outcome(status, "ended early", 0.6)])
     stored = Stored()
-    error = stored.run(batch_settings, texts(500))
-    assert isinstance(error, AwsError)
-    assert status in str(error)
-    assert len(stored.vectors) == 300
+    assert stored.run(batch_settings, texts(500)) is None
+    assert all(f"job {status}: ended early" in why for why in stored.failures.values())
+    assert (len(stored.vectors), len(stored.failures)) == (300, 200)
     assert stored.run(batch_settings, texts(500)) is None
     assert len(stored.vectors) == 500
     assert set(bedrock.charged.values()) == {1}
@@ -308,15 +336,46 @@ def test_kept_files_are_not_collected_again(
     assert set(bedrock.charged.values()) == {1}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("ConflictException", "The job name is already in use"),
+        ("ValidationException", "The provided job name is currently in use."),
+    ],
+)
+def test_a_job_name_that_is_taken_is_passed_over_in_whichever_words_bedrock_says_so(
+    bedrock: BedrockServer, batch_settings: Settings, answer: tuple[str, str]
+) -> None:
+    Stored().run(batch_settings, texts(120))
+    bedrock.faults.forget_tokens = True
+    bedrock.faults.name_taken = answer
+    stored = Stored()
+    rebuild = batch_settings.replace(force_rebuild_embeddings=True)
+    assert stored.run(rebuild, texts(120)) is None
+    assert len(stored.vectors) == 120
+
+
+def test_another_refusal_of_the_request_is_an_error(
+    bedrock: BedrockServer, batch_settings: Settings
+) -> None:
+    said = ("ValidationException", "The provided model identifier is invalid.")
+    bedrock.faults.refuse["CreateModelInvocationJob"] = said
+    error = Stored().run(batch_settings, texts(120))
+    assert isinstance(error, AwsError)
+    assert said[1] in str(error)
+
+
 @pytest.mark.parametrize("forget", [False, True])
-def test_the_same_texts_for_a_new_database_are_embedded_anew(
+def test_the_same_texts_are_embedded_anew_where_that_is_asked_for(
     bedrock: BedrockServer, batch_settings: Settings, *, forget: bool
 ) -> None:
     Stored().run(batch_settings, texts(120))
     bedrock.faults.forget_tokens = forget
     stored = Stored()
-    assert stored.run(batch_settings, texts(120)) is None
+    rebuild = batch_settings.replace(force_rebuild_embeddings=True)
+    assert stored.run(rebuild, texts(120)) is None
     assert len(stored.vectors) == 120
+    assert set(bedrock.charged.values()) == {2}
 
 
 def test_other_settings_find_the_output_bucket(

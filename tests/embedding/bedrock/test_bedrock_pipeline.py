@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from fdnix import pipeline
 from fdnix.cli import cli
 from fdnix.database.connection import connect
-from fdnix.errors import AwsError, UnfinishedError
+from fdnix.errors import AwsError, SettingsError, UnfinishedError
 from support.bedrock_server import Outcome
 
 if TYPE_CHECKING:
@@ -84,7 +85,39 @@ def test_a_nightly_run_asks_for_what_changed_and_reuses_the_rest(
     assert bedrock.calls["CreateModelInvocationJob"] == 1
 
 
-def test_a_failed_job_keeps_the_others_vectors_and_leaves_the_minified_artifact_alone(
+@pytest.mark.parametrize("changed", [None, CHANGED])
+def test_a_job_of_errors_alone_ends_with_5_and_both_databases_stand(
+    bedrock: BedrockServer,
+    settings: Settings,
+    catalogue: Path,
+    s3: S3Client,
+    bucket: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    changed: int | None,
+) -> None:
+    first = container(settings, tmp_path / "first")
+    pipeline.run(first)
+    vectors = counts(first.output_path)
+    minified = s3.head_object(Bucket=bucket, Key="fdnix.duckdb")["ETag"]
+    if changed:
+        change(catalogue, changed)
+    bedrock.faults.bad_in_batch = bedrock.faults.bad_on_demand = ""
+    caplog.clear()
+    second = container(settings, tmp_path / "second")
+    with pytest.raises(AwsError, match=r"[0-9]+ times: .*could not process") as info:
+        pipeline.run(second.replace(force_rebuild_embeddings=changed is None))
+    assert info.value.exit_code == 5
+    assert len(caplog.records) < 20
+    stands = vectors[0] - (changed or 0)
+    assert counts(second.output_path) == (stands, 0)
+    assert not second.output_minified_path.exists()
+    assert s3.head_object(Bucket=bucket, Key="fdnix.duckdb")["ETag"] == minified
+    pipeline.run(container(settings.replace(processing_mode="metadata"), tmp_path / "third"))
+    assert counts(tmp_path / "third/fdnix-data.duckdb") == (stands, 0)
+
+
+def test_a_failed_job_of_many_texts_ends_with_5_and_the_others_vectors_are_paid_for_once(
     bedrock: BedrockServer,
     settings: Settings,
     catalogue: Path,
@@ -98,17 +131,31 @@ def test_a_failed_job_keeps_the_others_vectors_and_leaves_the_minified_artifact_
     bedrock.charged.clear()
     bedrock.faults.outcomes = deque([Outcome("Failed", "The role cannot be assumed")])
     second = container(settings.replace(bedrock_batch_size=150), tmp_path / "second")
-    with pytest.raises(AwsError, match="The role cannot be assumed"):
+    with pytest.raises(
+        AwsError, match=r"150 times: .*The role cannot be assumed.*BEDROCK_ROLE_ARN"
+    ):
         pipeline.run(second)
     total, failed = counts(second.output_path)
-    assert failed == 150
+    assert failed == 0
     assert s3.head_object(Bucket=bucket, Key="fdnix.duckdb")["ETag"] == before
     third = container(settings, tmp_path / "third")
     report = pipeline.run(third).embedding
     assert report is not None
-    assert report.embedded == 150
-    assert counts(third.output_path) == (total + 150, 0)
+    assert report.embedded == 300
+    assert counts(third.output_path) == (total + 300, 0)
     assert set(bedrock.charged.values()) == {1}
+
+
+def test_a_failed_job_within_the_limit_is_told_and_costs_no_other_phase(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    bedrock.faults.outcomes = deque([Outcome("Failed", "The role cannot be assumed")])
+    settings = settings.replace(bedrock_batch_size=150, unembedded_limit=0.9)
+    report = pipeline.run(container(settings, tmp_path / "first"))
+    assert report.embedding
+    assert report.embedding.failed == 150
+    assert report.minified
+    assert report.minified.vectors == report.embedding.distinct_texts - 150
 
 
 def test_a_run_past_the_wait_time_is_taken_up_by_another_container(
@@ -124,6 +171,51 @@ def test_a_run_past_the_wait_time_is_taken_up_by_another_container(
     assert report.embedded == report.distinct_texts
     assert set(bedrock.charged.values()) == {1}
     assert bedrock.calls["CreateModelInvocationJob"] == 1
+
+
+def test_a_host_that_kept_an_older_database_goes_on_with_the_newer_one_in_s3(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    first = container(settings, tmp_path / "first")
+    pipeline.run(first)
+    time.sleep(1.1)  # files and objects tell their age in seconds
+    change(catalogue, CHANGED)
+    pipeline.run(container(settings, tmp_path / "second"))
+    report = pipeline.run(first)
+    assert report.metadata
+    assert report.metadata.unchanged
+    assert report.embedding
+    assert report.embedding.embedded == 0
+    assert set(bedrock.charged.values()) == {1}
+
+
+def test_a_database_that_was_not_uploaded_yet_stays_before_an_older_one_in_s3(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    here = container(settings, tmp_path / "first")
+    pipeline.run(here)
+    time.sleep(1.1)
+    change(catalogue, CHANGED)
+    pipeline.run(here.replace(duckdb_data_key=None, duckdb_minified_key=None))
+    report = pipeline.run(here)
+    assert report.metadata
+    assert report.metadata.unchanged
+    assert set(bedrock.charged.values()) == {1}
+
+
+def test_a_forgotten_role_costs_no_vector_that_was_paid_for(
+    bedrock: BedrockServer, settings: Settings, catalogue: Path, tmp_path: Path
+) -> None:
+    first = pipeline.run(container(settings, tmp_path / "first")).embedding
+    assert first is not None
+    change(catalogue, CHANGED)
+    forgotten = settings.replace(bedrock_role_arn=None)
+    with pytest.raises(SettingsError, match=r"vectors are from bedrock .*BEDROCK_ROLE_ARN"):
+        pipeline.run(container(forgotten, tmp_path / "second"))
+    bedrock.charged.clear()
+    third = pipeline.run(container(settings, tmp_path / "third")).embedding
+    assert third is not None
+    assert third.embedded == CHANGED == sum(bedrock.charged.values())
 
 
 def test_a_dry_run_says_what_it_would_send_and_asks_nobody(

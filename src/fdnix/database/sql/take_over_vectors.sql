@@ -1,4 +1,4 @@
--- Vectors and failures of the texts that some package still has, out of an attached full database,
+-- Vectors of the texts that some package still has, out of an attached full database,
 -- in the order of the packages: see pending_texts.sql.
 INSERT INTO embeddings
 SELECT content_hash, vector, head
@@ -6,8 +6,3 @@ FROM previous.embeddings
 JOIN (SELECT content_hash, min(package_id) AS package_id FROM packages GROUP BY content_hash)
     USING (content_hash)
 ORDER BY package_id;
-
-INSERT INTO embedding_failures
-SELECT content_hash, reason, attempts, last_attempt_at
-FROM previous.embedding_failures
-SEMI JOIN packages USING (content_hash);

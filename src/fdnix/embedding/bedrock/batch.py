@@ -1,16 +1,20 @@
 """Vectors from Bedrock batch inference, none of which is paid for twice.
 
-What was asked for stays in S3 until the caller says that the vectors are stored; `ledger` keeps the
-jobs, so that a run goes on with those of an earlier one.
+Every vector is put among the finished ones in S3 as soon as its job has ended, where each later
+run finds it by content hash, whichever database it works for. `ledger` keeps the jobs, so that a
+run goes on with those of an earlier one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import random
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -20,7 +24,7 @@ from fdnix.aws import aws_client
 from fdnix.embedding.backend import Failure, Provider, Vectors
 from fdnix.embedding.bedrock import jobs, titan
 from fdnix.embedding.bedrock.estimate import MINIMUM_RECORDS, of_counts
-from fdnix.embedding.bedrock.files import BatchFiles, Record, record_texts
+from fdnix.embedding.bedrock.files import VECTOR_TYPE, BatchFiles, Record, record_texts
 from fdnix.embedding.bedrock.jobs import (
     JobStatus,
     QuotaExceededError,
@@ -28,10 +32,13 @@ from fdnix.embedding.bedrock.jobs import (
 from fdnix.embedding.bedrock.ledger import Ledger
 from fdnix.embedding.bedrock.on_demand import invoke_each, read_answer
 from fdnix.embedding.bedrock.output import CHUNK, Reading, read_output
-from fdnix.errors import AwsError, SettingsError, UnfinishedError
+from fdnix.errors import SettingsError, UnfinishedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from numpy.typing import NDArray
 
     from fdnix.embedding.backend import Text
     from fdnix.embedding.bedrock.ledger import Job
@@ -43,8 +50,8 @@ MAX_RETRIED = 1_000
 """So many records that failed in a batch are asked for again on demand, at twice the price; more
 are left for the next run's batch."""
 
+_ENDED_WELL = frozenset({"Completed", "PartiallyCompleted"})
 _JITTER = 0.1
-_UNFINISHED = "Bedrock did not finish; what it did is stored, and the rest is for the next run:"
 
 
 @dataclass
@@ -53,21 +60,29 @@ class _Plan:
 
     jobs: list[Job] = field(default_factory=list)
     on_demand: list[tuple[str, str]] = field(default_factory=list)
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    """Pending hashes that have a finished vector, by the name it is kept under."""
     answered: list[str] = field(default_factory=list)
     """Pending hashes that an earlier run had answered on demand."""
     wanted: set[str] = field(default_factory=set)
-    """Pending hashes whose vectors are to come from adopted jobs."""
+    """Pending hashes whose vectors are to come from adopted jobs that are under way."""
     texts: int = 0
     tokens: int = 0
 
 
-def bedrock_provider(settings: Settings) -> Provider:
+def _alone() -> None:
+    """The lock of a run beside which there is no other."""
+
+
+def bedrock_provider(settings: Settings, still_held: Callable[[], None] = _alone) -> Provider:
     """The provider that embeds with Bedrock batch inference.
+
+    `still_held` raises when the lock over the files of batch inference is not held any more.
 
     Raises:
         SettingsError: when AWS_REGION, BEDROCK_ROLE_ARN or a bucket is not set.
     """
-    run = BatchRun(settings)
+    run = BatchRun(settings, still_held)
     return Provider(
         "bedrock",
         settings.bedrock_model_id,
@@ -80,8 +95,8 @@ def bedrock_provider(settings: Settings) -> Provider:
 class BatchRun:
     """Embeds pending texts with Bedrock; iterate `vectors`, store them, then call `confirm`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Connect; no call is made yet.
+    def __init__(self, settings: Settings, still_held: Callable[[], None] = _alone) -> None:
+        """Connect; no call is made yet. `still_held` is asked before anything is submitted.
 
         Raises:
             SettingsError: when AWS_REGION, BEDROCK_ROLE_ARN or a bucket is not set.
@@ -94,6 +109,7 @@ class BatchRun:
                 "BEDROCK_INPUT_BUCKET and BEDROCK_OUTPUT_BUCKET"
             )
         self._settings = settings
+        self._still_held = still_held
         self._model = settings.bedrock_model_id
         self._dimensions = settings.bedrock_output_dimensions
         self._bedrock = aws_client("bedrock", settings.aws_region)
@@ -113,8 +129,7 @@ class BatchRun:
             role_arn=settings.bedrock_role_arn,
         )
         self._collected: list[Job] = []
-        self._answered: list[str] = []
-        self._ended_badly: list[str] = []
+        self._answered: dict[str, NDArray[np.float32]] = {}
 
     def vectors(self, pending: Iterable[Text]) -> Iterator[Vectors | Failure]:
         """Vectors as they are had, and the records that have none.
@@ -130,17 +145,19 @@ class BatchRun:
             UnfinishedError: when jobs are still under way after BEDROCK_MAX_WAIT_TIME.
             AwsError: when AWS refuses a call.
         """
-        adopted = self._ledger.adopt()
-        answers = {
-            name: answer
-            for name, answer in self._files.answers()
-            if _is_good(answer, self._dimensions)
-        }
-        plan = self._plan(pending, adopted, answers.keys())
+        under_way, kept = self._take_up(self._ledger.adopt())
+        self._answered = dict(_good(self._files.answers(), self._dimensions))
+        plan = self._plan(pending, under_way, kept)
         try:
             self._admit(plan)
-            yield from self._kept_answers(answers, plan.answered)
-            retried = yield from self._run_jobs(plan, adopted)
+            for name, hashes in plan.kept.items():
+                log.info("%s vectors of earlier jobs are used", f"{len(hashes):,}")
+                yield _only(self._files.kept_vectors(name), hashes)
+            if plan.answered:
+                log.info("%d on-demand answers of an earlier run are used", len(plan.answered))
+                rows = [self._answered[name] for name in plan.answered]
+                yield Vectors(plan.answered, np.stack(rows))
+            retried = yield from self._run_jobs(plan, under_way)
             yield from self._ask_on_demand([*plan.on_demand, *retried])
         finally:
             for job in plan.jobs:
@@ -148,13 +165,17 @@ class BatchRun:
                     job.spool.close()
 
     def confirm(self) -> None:
-        """Say that all that was yielded is stored for good: its files in S3 are removed.
+        """Say that all that was yielded is stored for good: jobs and answers in S3 are removed.
 
-        With BEDROCK_KEEP_FILES they stay, marked as collected.
-
-        Raises:
-            AwsError: when a job failed, was stopped, or expired, so that some texts have no vector.
+        Their vectors stay among the finished ones. With BEDROCK_KEEP_FILES the jobs' files stay
+        too, marked as collected.
         """
+        if self._answered:
+            hashes = sorted(self._answered)
+            name = hashlib.blake2b("".join(hashes).encode(), digest_size=16).hexdigest()
+            rows = np.stack([self._answered[content_hash] for content_hash in hashes])
+            vectors = BytesIO(rows.astype(VECTOR_TYPE).tobytes())
+            self._files.keep_vectors(f"on-demand-{name}", hashes, vectors)
         for job in self._collected:
             if self._settings.bedrock_keep_files:
                 self._files.write_state(msgspec.structs.replace(job.state, phase="collected"))
@@ -162,24 +183,41 @@ class BatchRun:
                 self._files.remove(job.state.job)
         self._files.remove_answers(self._answered)
         self._collected = []
-        self._answered = []
-        if self._ended_badly:
-            raise AwsError("\n  ".join([_UNFINISHED, *self._ended_badly]))
+        self._answered = {}
+
+    def _take_up(self, adopted: list[Job]) -> tuple[list[Job], dict[str, str]]:
+        """The adopted jobs that are under way, and where each finished vector is kept.
+
+        Where every text is to be embedded again, only what no run confirmed yet counts as finished.
+        """
+        kept: dict[str, str] = {}
+        if not self._settings.force_rebuild_embeddings:
+            for name, hashes in self._files.kept_hashes():
+                kept |= dict.fromkeys(hashes, name)
+        under_way = []
+        for job in adopted:
+            status = self._ledger.status(job)
+            if status is None or not status.ended:
+                under_way.append(job)
+                continue
+            name, reading = self._finish(job, status)
+            kept |= dict.fromkeys(reading.good, name)
+        return under_way, kept
 
     def _plan(
-        self,
-        pending: Iterable[Text],
-        adopted: list[Job],
-        answered: Collection[str],
+        self, pending: Iterable[Text], under_way: list[Job], kept: Mapping[str, str]
     ) -> _Plan:
-        """Cut what is neither adopted nor answered into jobs; its texts go to temporary files."""
-        had = frozenset[str]().union(*(job.records for job in adopted))
+        """Cut what has no vector, answer or job yet into jobs; texts go to temporary files."""
+        had = frozenset[str]().union(*(job.records for job in under_way))
         plan = _Plan()
         chunk: list[str] = []
         spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - a job owns it
         for item in pending:
             content_hash, text = item.content_hash, item.text
-            if content_hash in answered:
+            if content_hash in kept:
+                plan.kept.setdefault(kept[content_hash], set()).add(content_hash)
+                continue
+            if content_hash in self._answered:
                 plan.answered.append(content_hash)
                 continue
             if content_hash in had:
@@ -216,19 +254,14 @@ class BatchRun:
         cost = of_counts(plan.texts, plan.tokens, model=self._model, batch_size=size)
         log.info("sending to %s: %s", self._model, cost)
 
-    def _kept_answers(self, answers: dict[str, bytes], chosen: list[str]) -> Iterator[Vectors]:
-        self._answered += answers
-        if chosen:
-            log.info("%d on-demand answers of an earlier run are used", len(chosen))
-            rows = [read_answer(answers[name], self._dimensions) for name in chosen]
-            yield Vectors(chosen, np.stack(rows))
-
     def _run_jobs(
-        self, plan: _Plan, adopted: list[Job]
+        self, plan: _Plan, under_way: list[Job]
     ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """Submit, wait and collect; returns what is to be asked for again on demand."""
         deadline = time.monotonic() + self._settings.bedrock_max_wait_time
-        open_jobs = [job for job in adopted if self._matters(job, plan)] + plan.jobs
+        # A job without a pending text is left to the run that needs it.
+        adopted = [job for job in under_way if not job.records.isdisjoint(plan.wanted)]
+        open_jobs = adopted + plan.jobs
         retried: list[tuple[str, str]] = []
         while open_jobs:
             self._submit_what_fits(open_jobs)
@@ -242,24 +275,13 @@ class BatchRun:
                 self._wait(deadline, open_jobs)
         return retried
 
-    def _matters(self, job: Job, plan: _Plan) -> bool:
-        """Whether an adopted job holds a pending vector; `confirm` ends it if not, once it ended.
-
-        That is so for a run that was cut off after its vectors were stored.
-        """
-        if not job.records.isdisjoint(plan.wanted):
-            return True
-        status = self._ledger.status(job)
-        if status is None or status.ended:
-            self._collected.append(job)
-        return False
-
     def _submit_what_fits(self, jobs: list[Job]) -> None:
         under_way = sum(job.state.arn is not None for job in jobs)
         for job in jobs:
             if under_way >= self._settings.bedrock_max_concurrent_jobs:
                 return
             if job.state.arn is None:
+                self._still_held()
                 try:
                     self._ledger.submit(job)
                 except QuotaExceededError as error:
@@ -272,25 +294,16 @@ class BatchRun:
     ) -> Generator[Vectors | Failure, None, list[tuple[str, str]]]:
         """The job's vectors; returns the failed records with their texts if at most `room`."""
         wanted = job.records & plan.wanted if job.adopted else job.records
-        reading = Reading(job.records)
-        lines = self._files.output_lines(job.state.job, status.arn)
-        for part in read_output(lines, reading, self._dimensions):
-            chosen = _only(part, wanted)
-            if chosen.content_hashes:
-                yield chosen
-        self._collected.append(job)
-        ended_well = status.status in {"Completed", "PartiallyCompleted"}
+        name, reading = self._finish(job, status)
+        if chosen := reading.good & wanted:
+            yield _only(self._files.kept_vectors(name), chosen)
+        ended_well = status.status in _ENDED_WELL
         if ended_well:
-            manifest = self._files.manifest(job.state.job, status.arn)
-            for complaint in reading.complaints(manifest):
-                log.warning("the output of job %s has %s", job.state.job, complaint)
             missing = "no line in the job's output"
         else:
-            missing = f"job {status.status}: {status.message or 'no message'}"
-            self._ended_badly.append(
-                f"{status.arn} {status.status}: {status.message or 'no message'}; "
-                f"{jobs.remedy(status.message)}"
-            )
+            said = status.message or "no message"
+            missing = f"job {status.status}: {said}; {jobs.remedy(said)}"
+            log.warning("%s %s: %s", status.arn, status.status, said)
         failures = {
             record: why for record, why in reading.failures(missing).items() if record in wanted
         }
@@ -300,47 +313,69 @@ class BatchRun:
         yield from (Failure(record, why) for record, why in failures.items())
         return []
 
-    def _ask_on_demand(self, texts: list[tuple[str, str]]) -> Iterator[Vectors | Failure]:
+    def _finish(self, job: Job, status: JobStatus) -> tuple[str, Reading]:
+        """Put the vectors of a job that ended among the finished ones: name, and what was read."""
+        name = status.arn.rpartition("/")[2]
+        reading = Reading(job.records)
         hashes: list[str] = []
-        rows = []
+        lines = self._files.output_lines(job.state.job, status.arn)
+        with tempfile.TemporaryFile() as spool:
+            for part in read_output(lines, reading, self._dimensions):
+                hashes += part.content_hashes
+                spool.write(part.vectors.astype(VECTOR_TYPE).tobytes())
+            if hashes:
+                spool.seek(0)
+                self._files.keep_vectors(name, hashes, spool)
+        self._collected.append(job)
+        if status.status in _ENDED_WELL:
+            manifest = self._files.manifest(job.state.job, status.arn)
+            for complaint in reading.complaints(manifest):
+                log.warning("the output of job %s has %s", job.state.job, complaint)
+        return name, reading
+
+    def _ask_on_demand(self, texts: list[tuple[str, str]]) -> Iterator[Vectors | Failure]:
+        self._still_held()
+        hashes: list[str] = []
         for name, answer in invoke_each(
             self._runtime, self._model, texts, self._dimensions, keep=self._files.keep_answer
         ):
             if isinstance(answer, str):
                 yield Failure(name, answer)
                 continue
-            self._answered.append(name)
             try:
-                rows.append(read_answer(answer, self._dimensions))
-                hashes.append(name)
+                self._answered[name] = read_answer(answer, self._dimensions)
             except titan.VectorError as error:
                 yield Failure(name, str(error))
+                continue
+            hashes.append(name)
         for start in range(0, len(hashes), CHUNK):
-            yield Vectors(hashes[start : start + CHUNK], np.stack(rows[start : start + CHUNK]))
+            some = hashes[start : start + CHUNK]
+            yield Vectors(some, np.stack([self._answered[name] for name in some]))
 
     def _wait(self, deadline: float, jobs: list[Job]) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
+            under_way = sum(job.state.arn is not None for job in jobs)
             raise UnfinishedError(
-                f"{len(jobs)} batch jobs are still under way after BEDROCK_MAX_WAIT_TIME "
-                f"({self._settings.bedrock_max_wait_time:g} s); nothing is lost: run again to go "
-                "on with them"
+                f"after BEDROCK_MAX_WAIT_TIME ({self._settings.bedrock_max_wait_time:g} s) "
+                f"{under_way} batch jobs are still under way and {len(jobs) - under_way} wait to "
+                "be taken; nothing is lost: run again to go on with them"
             )
         interval = self._settings.bedrock_poll_interval
         jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         time.sleep(min(interval * jitter, left))
 
 
-def _only(part: Vectors, wanted: frozenset[str]) -> Vectors:
+def _only(part: Vectors, wanted: AbstractSet[str]) -> Vectors:
     rows = [row for row, name in enumerate(part.content_hashes) if name in wanted]
     if len(rows) == len(part.content_hashes):
         return part
     return Vectors([part.content_hashes[row] for row in rows], part.vectors[rows])
 
 
-def _is_good(answer: bytes, dimensions: int) -> bool:
-    try:
-        read_answer(answer, dimensions)
-    except titan.VectorError:
-        return False
-    return True
+def _good(
+    answers: Iterable[tuple[str, bytes]], dimensions: int
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for name, answer in answers:
+        with suppress(titan.VectorError):
+            yield name, read_answer(answer, dimensions)

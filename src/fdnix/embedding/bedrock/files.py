@@ -4,9 +4,12 @@
     fdnix-batch/MODEL-DIMENSIONS/JOB/input.jsonl           its records
     fdnix-batch/MODEL-DIMENSIONS/JOB/output/ID/…           what Bedrock wrote, in the output bucket
     fdnix-batch/MODEL-DIMENSIONS/on-demand/HASH.json       an InvokeModel answer
+    fdnix-batch/MODEL-DIMENSIONS/vectors/NAME.vectors      finished vectors, float32
+    fdnix-batch/MODEL-DIMENSIONS/vectors/NAME.hashes       the content hashes they belong to
 
-JOB is a hash of the records, so that the same work has the same place, and a container that starts
-from nothing finds all of it.
+Nothing here is one run's own: jobs and answers stay until their vectors are among the finished
+ones, which stay for whoever needs them next. JOB is a hash of the records, so that the same work
+has the same place, and a container that starts from nothing finds all of it.
 """
 
 from __future__ import annotations
@@ -14,14 +17,19 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003 - msgspec reads the annotations
 import logging
 import re
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import repeat
 from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
+import numpy as np
 
 from fdnix.aws import error_code, explained
+from fdnix.embedding.backend import Vectors
 from fdnix.errors import AwsError
+from fdnix.progress import commonest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +41,7 @@ log = logging.getLogger(__name__)
 ROOT = "fdnix-batch"
 READ_SIZE = 1 << 20
 READ_ATTEMPTS = 5
+VECTOR_TYPE = np.dtype("<f4")
 _READERS = 8
 _DELETE_AT_ONCE = 1000  # DeleteObjects takes at most so many keys
 
@@ -67,8 +76,13 @@ def record_texts(lines: Iterable[bytes]) -> list[tuple[str, str]]:
     return [(record.record_id, str(record.model_input["inputText"])) for record in records]
 
 
+def lock_key(model: str, dimensions: int) -> str:
+    """The key of the lock over all that lies here for one model and dimension."""
+    return f"{_prefix(model, dimensions)}.lock"
+
+
 class BatchFiles:
-    """The objects of one model and dimension."""
+    """The objects of one model and dimension; whoever changes them holds the lock at `lock_key`."""
 
     def __init__(
         self, s3: S3Client, *, input_bucket: str, output_bucket: str, model: str, dimensions: int
@@ -77,8 +91,8 @@ class BatchFiles:
         self._s3 = s3
         self._input = input_bucket
         self._output = output_bucket
-        slug = re.sub(r"[^A-Za-z0-9.-]+", "-", model)
-        self._prefix = f"{ROOT}/{slug}-{dimensions}/"
+        self._prefix = _prefix(model, dimensions)
+        self._dimensions = dimensions
 
     def job_of(self, input_uri: str) -> str | None:
         """The job whose records lie at `input_uri`; None when it is none of this place."""
@@ -164,10 +178,46 @@ class BatchFiles:
         """Remove these on-demand answers."""
         self._delete(self._input, [f"{self._prefix}on-demand/{name}.json" for name in names])
 
+    def keep_vectors(self, name: str, hashes: list[str], vectors: IO[bytes]) -> None:
+        """Keep finished vectors under `name`, for this run and all later ones.
+
+        The hashes are written last: without them the vectors do not count.
+        """
+        key = f"{self._prefix}vectors/{name}"
+        with explained(f"write s3://{self._input}/{key}.vectors"):
+            self._s3.upload_fileobj(vectors, self._input, f"{key}.vectors")
+        self._put(f"{key}.hashes", "\n".join(hashes).encode())
+
+    def kept_hashes(self) -> Iterator[tuple[str, list[str]]]:
+        """The names of finished vectors, each with the content hashes they belong to."""
+        keys = [key for key in self._list(self._input, "vectors/") if key.endswith(".hashes")]
+        with ThreadPoolExecutor(_READERS) as pool:
+            for key, body in zip(keys, pool.map(self._get, repeat(self._input), keys), strict=True):
+                yield key.rpartition("/")[2].removesuffix(".hashes"), body.decode().split()
+
+    def kept_vectors(self, name: str) -> Vectors:
+        """The finished vectors of `name`, in the order of their hashes.
+
+        Raises:
+            AwsError: the two objects do not fit one another, or S3 refuses or fails.
+        """
+        key = f"{self._prefix}vectors/{name}"
+        hashes = self._get(self._input, f"{key}.hashes").decode().split()
+        body = BytesIO()
+        self._read(self._input, f"{key}.vectors", body)
+        expected = len(hashes) * self._dimensions * VECTOR_TYPE.itemsize
+        if body.getbuffer().nbytes != expected:
+            raise AwsError(
+                f"s3://{self._input}/{key}.vectors does not hold the {len(hashes):,} vectors that "
+                f"it should; remove it and {name}.hashes, and run again"
+            )
+        vectors = np.frombuffer(body.getbuffer(), VECTOR_TYPE)
+        return Vectors(hashes, vectors.reshape(len(hashes), self._dimensions))
+
     def _state(self, key: str) -> JobState:
         try:
             return msgspec.json.decode(self._get(self._input, key), type=JobState)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise AwsError(
                 f"s3://{self._input}/{key} cannot be read ({error}), so it is not known whether "
                 "its job was submitted; look at the job in the Bedrock console, then remove the "
@@ -201,22 +251,38 @@ class BatchFiles:
                 answer = self._s3.delete_objects(
                     Bucket=bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
                 )
-            for kept in answer.get("Errors", []):
+            if kept := answer.get("Errors", []):
                 log.warning(
-                    "s3://%s/%s could not be removed: %s",
+                    "s3://%s/%s and %s more could not be removed. Why: %s",
                     bucket,
-                    kept.get("Key"),
-                    kept.get("Message"),
+                    kept[0].get("Key"),
+                    f"{len(kept) - 1:,}",
+                    commonest(str(error.get("Message")) for error in kept),
                 )
 
     def _lines(self, bucket: str, key: str) -> Iterator[bytes]:
-        rest = b""
-        for part in self._parts(bucket, key):
-            lines = (rest + part).split(b"\n")
-            rest = lines.pop()
-            yield from lines
-        if rest:
-            yield rest
+        with tempfile.SpooledTemporaryFile(READ_SIZE) as spool:
+            self._read(bucket, key, spool)
+            for line in spool:
+                yield line.removesuffix(b"\n")
+
+    def _read(self, bucket: str, key: str, into: IO[bytes]) -> None:
+        """Write the whole object to `into`; what arrives damaged is asked for again."""
+        from botocore.exceptions import FlexibleChecksumError  # noqa: PLC0415
+
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            into.seek(0)
+            into.truncate()
+            try:
+                into.writelines(self._parts(bucket, key))
+            except AwsError as error:
+                damaged = isinstance(error.__cause__, FlexibleChecksumError)
+                if not damaged or attempt == READ_ATTEMPTS:
+                    raise
+                log.warning("s3://%s/%s arrived damaged and is asked for again", bucket, key)
+            else:
+                into.seek(0)
+                return
 
     def _parts(self, bucket: str, key: str) -> Iterator[bytes]:
         """The object's bytes; a connection that is cut is taken up again where it ended."""
@@ -231,7 +297,11 @@ class BatchFiles:
         with explained(f"read s3://{bucket}/{key}"):
             while True:
                 try:
-                    answer = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-")
+                    answer = (
+                        self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-")
+                        if offset  # S3 gives no checksum with a range
+                        else self._s3.get_object(Bucket=bucket, Key=key)
+                    )
                     for part in answer["Body"].iter_chunks(READ_SIZE):
                         offset += len(part)
                         failures = 0
@@ -241,12 +311,17 @@ class BatchFiles:
                     if failures == READ_ATTEMPTS:
                         raise
                 except ClientError as error:
-                    # InvalidRange is how S3 answers for an empty object, or at its very end.
+                    # InvalidRange is how S3 answers at the very end of an object.
                     if error_code(error) not in {"NoSuchKey", "404", "InvalidRange", "416"}:
                         raise
                     return
                 else:
                     return
+
+
+def _prefix(model: str, dimensions: int) -> str:
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "-", model)
+    return f"{ROOT}/{slug}-{dimensions}/"
 
 
 def _age(state: JobState | None) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.aws import error_code, explained
+from fdnix.aws import answered, error_code, explained
 from fdnix.errors import AwsError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ NAME_PREFIX = "fdnix-"
 LOOK_BACK = dt.timedelta(days=14)
 _REFUSALS = {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
 _DENIED = {"AccessDenied", "AccessDeniedException"}
+# Other APIs that take a jobName answer for a taken one with ValidationException and this message.
+_NAME_TAKEN = re.compile(r"\bjob ?name\b.*\b(in use|already|taken)\b", re.IGNORECASE)
 
 
 class QuotaExceededError(Exception):
@@ -109,10 +112,12 @@ def submit(client: BedrockClient, request: JobRequest) -> str:
         except client.exceptions.ClientError as error:
             if error_code(error) not in _REFUSALS:
                 raise
+            if error_code(error) == "ValidationException" and _NAME_TAKEN.search(str(error)):
+                raise JobConflictError(str(error)) from error
             raise JobRefusedError(
                 f"Bedrock refused the batch job {request.name}: {error}; {remedy(str(error))}"
             ) from error
-    return answer["jobArn"]
+    return str(answered(answer, "jobArn"))
 
 
 def status(client: BedrockClient, arn: str) -> JobStatus | None:
@@ -170,7 +175,7 @@ def check_model(client: BedrockClient, model: str, region: str | None) -> None:
         return
     with explained("list the foundation models"):
         try:
-            offered = client.list_foundation_models(byOutputModality="EMBEDDING")["modelSummaries"]
+            answer = client.list_foundation_models(byOutputModality="EMBEDDING")
         except client.exceptions.ClientError as error:
             if error_code(error) not in _DENIED:
                 raise
@@ -180,7 +185,7 @@ def check_model(client: BedrockClient, model: str, region: str | None) -> None:
                 model,
             )
             return
-    names = sorted(summary["modelId"] for summary in offered)
+    names = sorted(summary["modelId"] for summary in answered(answer, "modelSummaries"))
     if model not in names:
         raise AwsError(
             f"{region} does not offer the model {model}; set BEDROCK_MODEL_ID to one it offers "
@@ -207,9 +212,9 @@ def remedy(message: str) -> str:
 
 def _status(answer: GetModelInvocationJobResponseTypeDef) -> JobStatus:
     return JobStatus(
-        answer["jobArn"],
+        answered(answer, "jobArn"),
         answer.get("status", "InProgress"),
         answer.get("message", ""),
-        answer["submitTime"],
+        answered(answer, "submitTime"),
         answer.get("processedRecordCount"),
     )

@@ -145,7 +145,8 @@ class Ledger:
         """The ARN; None when name and token belong to a job that ended before this one was planned.
 
         Bedrock remembers jobs longer than their files are kept: the same records may have been
-        sent before, in a job that failed, or for a database that is now built anew.
+        sent before, in a job that failed or refused each of them, or for a database that is now
+        built anew.
         """
         request = JobRequest(
             job.state.job,
@@ -171,7 +172,7 @@ class Ledger:
             raise
         status = jobs.status(self._bedrock, arn)
         stale = status and status.ended and status.submitted_at < job.state.planned_at
-        if stale and not self._files.has_output(job.state.job, arn):
+        if stale and not (job.adopted and self._files.has_output(job.state.job, arn)):
             return None
         log.info("job %s is under way: %s", request.name, arn)
         return arn

@@ -77,7 +77,7 @@ def read_answer(answer: bytes, dimensions: int) -> NDArray[np.float32]:
     """
     try:
         output = msgspec.json.decode(answer, type=titan.Output)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise titan.VectorError(f"the answer cannot be read: {error}") from error
     return titan.vector(output, dimensions)
 

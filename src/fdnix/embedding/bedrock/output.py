@@ -80,7 +80,7 @@ class Reading:
             return ["no manifest.json.out"]
         try:
             counts = msgspec.json.decode(manifest, type=_Manifest)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return [f"a manifest.json.out that cannot be read ({error})"]
         found = []
         if counts.total_record_count != len(self.expected):

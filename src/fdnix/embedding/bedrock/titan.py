@@ -83,7 +83,7 @@ def vector(output: Output, dimensions: int) -> NDArray[np.float32]:
     if values is None:
         try:
             values = msgspec.json.decode(output.embeddings_by_type, type=_ByType).values
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise VectorError("the answer holds no embedding") from error
     if len(values) != dimensions:
         raise VectorError(f"the vector has {len(values)} dimensions instead of {dimensions}")

@@ -117,6 +117,7 @@ def write_minified(
                 part.unlink()
                 recall = None
         else:
+            _refuse_to_lose_vectors(path, full)
             log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
         if recall is None:
             _build(part, full, source, made_with, options, words, index=False)
@@ -203,6 +204,22 @@ def _report(
         recall=float(recall) if recall else None,
         unchanged=unchanged,
     )
+
+
+def _refuse_to_lose_vectors(path: Path, full: Path) -> None:
+    """Refuse to put a file without vectors in the place of one that has some."""
+    if not path.is_file():
+        return
+    try:
+        with connect(path, read_only=True, extensions=()) as connection:
+            standing = int(read_file_info(connection, path).get("embedding_count", 0))
+    except DataError:
+        return
+    if standing:
+        raise DataError(
+            f"{full}: has no vectors, and {path} has {standing:,}; run fdnix embed first, or remove "
+            f"{path} to have one that is searched by words alone"
+        )
 
 
 def _exceeds(size: int, max_bytes: int | None) -> bool:

@@ -148,6 +148,8 @@ def test_an_exception_in_a_list_belongs_to_the_licence_before_it(
         ({"shortName": "mit", "fullName": "MIT"}, "LicenseRef-mit"),
         ({"url": "https://example.org/l/~x.html"}, "LicenseRef-example.org-l-x.html"),
         ({"spdxId": "LicenseRef-Own"}, "LicenseRef-Own"),
+        # Newer than the list of identifiers that strings are read with.
+        ({"spdxId": "BOLA-1.1"}, "BOLA-1.1"),
         ({"fullName": "許諾"}, "LicenseRef-unnamed"),
     ],
 )

@@ -111,6 +111,7 @@ def test_an_entry_with_nothing_but_a_name() -> None:
             {"name": "glibc-multi-2.42-67", "pname": "glibc-multi-2.42-67", "version": ""},
             ("glibc-multi", "2.42-67", "glibc-multi-2.42-67"),
         ),
+        ({"name": "nim-2.2", "pname": "nim-2.2", "version": "2.2"}, ("nim", "2.2", "nim-2.2")),
         ({"name": "a-hook", "pname": "a-hook", "version": ""}, ("a-hook", None, "a-hook")),
         ({"name": "x-2", "pname": "x-2", "version": "1"}, ("x-2", "1", "x-2")),
     ],

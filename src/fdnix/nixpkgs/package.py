@@ -156,10 +156,10 @@ def _names(raw: RawPackage) -> tuple[str, str | None, str]:
         raise MalformedError("name and pname: both are missing or blank")
     if name is None:
         name = f"{pname}-{version}" if version else str(pname)
-    # What lacks them has its name as pname and no version in nixpkgs' own listing (the fallbacks of
-    # pkgs/top-level/packages-info.nix).
-    if version is None and pname == name:
-        pname = None
+    # In nixpkgs' own listing, what has no pname has its name there, and what has no version the
+    # empty string (the fallbacks of pkgs/top-level/packages-info.nix).
+    if pname == name:
+        pname = name.removesuffix(f"-{version}") if version else None
     if pname is None or version is None:
         parsed_pname, parsed_version = parse_drv_name(name)
         # Nix prints no name that starts with its version, but a name such as `-1` would be one.

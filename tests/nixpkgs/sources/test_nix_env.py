@@ -176,6 +176,20 @@ def test_a_nixpkgs_that_does_not_say_what_it_publishes_is_listed_by_nix_env(
 
 
 @needs_nix
+@pytest.mark.parametrize("published", ["5", '"\xff"', "[ ]"])
+def test_a_published_listing_that_is_none_is_said(
+    nixpkgs: Path, tmp_path: Path, published: str
+) -> None:
+    info = nixpkgs / "pkgs" / "top-level" / "packages-info.nix"
+    info.write_bytes(f"{{ }}: {published}".encode("latin-1"))
+    with (
+        pytest.raises(SourceError, match=r"packages-info\.nix gave is no .*NIXPKGS_SOURCE=nix-env"),
+        evaluated(nixpkgs, tmp_path, source="nixpkgs"),
+    ):
+        pass
+
+
+@needs_nix
 def test_a_file_that_is_not_the_whole_nixpkgs_is_listed_by_nix_env(
     nixpkgs: Path, tmp_path: Path
 ) -> None:

@@ -288,9 +288,18 @@ def _nix_string(text: str) -> str:
 
 
 def _unpack(listing: BinaryIO) -> bool:
-    """Put the document that a JSON string holds in its place; tell whether there is one."""
+    """Put the document that a JSON string holds in its place; tell whether there is one.
+
+    Raises:
+        SourceError: There is no string, or it is not UTF-8, which Nix allows.
+    """
     listing.seek(0)
-    document = msgspec.json.decode(listing.read(), type=str | None)
+    try:
+        document = msgspec.json.decode(listing.read(), type=str | None)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"what {_PUBLISHED} gave is no text in JSON ({error}); set NIXPKGS_SOURCE=nix-env"
+        ) from error
     if document is None:
         return False
     listing.seek(0)

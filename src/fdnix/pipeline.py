@@ -207,7 +207,8 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         return _standing_report(known)
     left_out = [Rejected(path, _DOES_NOT_EVALUATE) for path in fetched.left_out]
     if left_out:
-        log.warning("left out, since %s: %s", _DOES_NOT_EVALUATE, ", ".join(fetched.left_out))
+        first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
+        log.warning("%d left out, since %s: %s", len(left_out), _DOES_NOT_EVALUATE, first)
     expected = len(catalog.entries) + len(left_out)
     # A few, which are named, say nothing about the others, however few these are.
     excused = len(left_out) + 0.5 if len(left_out) <= _FEW_LEFT_OUT else 0

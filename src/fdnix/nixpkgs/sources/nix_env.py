@@ -36,6 +36,7 @@ _COMMIT = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 _SUFFIX_COMMIT = re.compile(r"\.([0-9a-f]{7,40})$")
 
 _MESSAGE_LINES = 15
+_WARNINGS_KEPT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class NixEnv:
                 source=listed.source,
                 revision=_revision(nixpkgs.path, nixpkgs.directory, outcome.env),
                 nix_version=_version(),
-                warnings=outcome.stderr.strip() or None,
+                warnings=outcome.stderr.strip()[-_WARNINGS_KEPT:] or None,
                 root=nixpkgs.directory,
                 left_out=listed.left_out,
             )
@@ -164,7 +165,7 @@ def _located(path: str) -> _Nixpkgs:
     )
 
 
-# What channels publish is made by this file since nixpkgs 26.05 (make-tarball.nix beside it).
+# What channels publish is made by this file since NixOS/nixpkgs#451424 (see make-tarball.nix).
 _PUBLISHED = "pkgs/top-level/packages-info.nix"
 
 
@@ -264,7 +265,7 @@ def _command(file: str, arguments: Mapping[str, str]) -> list[str]:
 
 
 def _arguments(nixpkgs: _Nixpkgs) -> dict[str, str]:
-    """Return Nix expressions for what nixpkgs itself made packages.json with before 26.05.
+    """Return Nix expressions for what nixpkgs made packages.json with when nix-env listed it.
 
     That is pkgs/top-level/packages-config.nix (used by pkgs/top-level/make-tarball.nix): no
     aliases, and package sets that nix-env would otherwise not descend into, such as R's.

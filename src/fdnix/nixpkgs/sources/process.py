@@ -30,7 +30,8 @@ _STORE_REFUSED = re.compile(
     r"Permission denied|Operation not permitted|Read-only file system"
     r"|cannot connect to (?:socket|daemon)|not supported by store 'dummy"
 )
-_STDERR_KEPT = 64 * 1024
+# Enough for a line on every package of nixpkgs.
+_STDERR_KEPT = 16 << 20
 _ASIDE_SECONDS = 60
 _GRACE_SECONDS = 2.0
 
@@ -144,7 +145,7 @@ def _run(
         try:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             assert process.stderr is not None  # noqa: S101
-            stderr = b""
+            stderr = bytearray()
             stdout = process.stdout.fileno()
             streams = {stdout, process.stderr.fileno()}
             for source in (*streams, stops):
@@ -161,7 +162,9 @@ def _run(
                         output.write(chunk)
                         progress(output.tell(), None)
                     else:
-                        stderr = (stderr + chunk)[-_STDERR_KEPT:]
+                        stderr += chunk
+                        if len(stderr) > 2 * _STDERR_KEPT:
+                            del stderr[:-_STDERR_KEPT]
             returncode = process.wait(_left(deadline))
         except subprocess.TimeoutExpired as error:
             _end(process)

@@ -20,6 +20,8 @@ let
     _: value: if lib.isBool value then lib.boolToString value else toString value
   ) cfg.settings;
 
+  evaluates = cfg.settings.NIXPKGS_SOURCE != "channel";
+
   setting =
     type: default: description:
     lib.mkOption { inherit type default description; };
@@ -63,7 +65,7 @@ in
           ]) "both" "The phases to run.";
           NIXPKGS_SOURCE =
             setting types.str "channel"
-              "Where the catalogue comes from: auto, nix-env, channel, sample or a file's path.";
+              "Where the catalogue comes from: auto, nixpkgs, nix-env, channel, sample or a file's path.";
           NIXPKGS_CHANNEL = setting types.str "nixpkgs-unstable" "The channel to index.";
           EMBEDDING_PROVIDER = setting (types.enum [
             "auto"
@@ -131,10 +133,14 @@ in
         StartLimitIntervalSec = "1d";
         StartLimitBurst = 24;
       };
-      path = lib.optional (cfg.settings.NIXPKGS_SOURCE != "channel") config.nix.package;
-      environment = environment // {
-        HOME = "/var/lib/fdnix";
-      };
+      path = lib.optional evaluates config.nix.package;
+      environment =
+        # Units have none of their own, and fdnix would download a channel instead.
+        lib.optionalAttrs evaluates { NIX_PATH = lib.concatStringsSep ":" config.nix.nixPath; }
+        // environment
+        // {
+          HOME = "/var/lib/fdnix";
+        };
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${lib.getExe cfg.package} run --json";

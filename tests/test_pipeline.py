@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -172,3 +173,60 @@ def test_the_container_is_told_by_its_environment_alone(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "packages" in ended.stdout
     assert (tmp_path / "out/full.duckdb").is_file()
+
+
+NIX_PACKAGES = """
+let
+  package = name: meta:
+    derivation { inherit name; system = "x"; builder = "x"; } // { inherit meta; };
+in
+"""
+
+needs_nix = pytest.mark.skipif(shutil.which("nix-env") is None, reason="nix-env is not installed")
+
+
+@pytest.mark.nix
+@needs_nix
+def test_a_package_that_does_not_evaluate_is_set_aside_and_the_others_are_indexed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nixpkgs = tmp_path / "default.nix"
+    nixpkgs.write_text(
+        f"""{{ ... }}: {NIX_PACKAGES} {{
+          aaa = package "aaa-1.0" {{ description = "Before"; }};
+          bbb = package "bbb-1.0" {{ available = assert false; true; }};
+          ccc = package "ccc-1.0" {{ description = "After"; }};
+        }}"""
+    )
+    settings = settings_in(
+        tmp_path, "nix-env", nixpkgs_path=str(nixpkgs), processing_mode="metadata"
+    )
+    report = pipeline.run(settings).metadata
+    assert report
+    assert (report.packages, report.rejected) == (2, 1)
+    with connect(settings.output_path, read_only=True) as connection:
+        rejected = connection.execute("FROM rejected_packages").fetchall()
+    assert [package_id for package_id, _ in rejected] == ["bbb"]
+    assert "does not evaluate: bbb" in caplog.text
+
+
+@pytest.mark.nix
+@needs_nix
+def test_positions_of_a_nixos_channel_are_relative_to_its_nixpkgs(tmp_path: Path) -> None:
+    package = tmp_path / "lib" / "hash-nixos" / "nixos" / "pkgs" / "hello" / "package.nix"
+    package.parent.mkdir(parents=True)
+    package.write_text(
+        f'{NIX_PACKAGES} package "hello-1" {{ position = "${{toString ./.}}/package.nix:1"; }}'
+    )
+    nixpkgs = package.parents[2]
+    (nixpkgs / "default.nix").write_text("{ ... }: { hello = import ./pkgs/hello/package.nix; }")
+    link = tmp_path / "link"
+    link.symlink_to(nixpkgs)
+    for path in (nixpkgs, link):
+        settings = settings_in(
+            tmp_path, "nix-env", nixpkgs_path=str(path), processing_mode="metadata"
+        )
+        pipeline.run(settings.replace(force_metadata=True))
+        with connect(settings.output_path, read_only=True) as connection:
+            rows = connection.execute("SELECT position FROM packages").fetchall()
+        assert rows == [("pkgs/hello/package.nix:1",)]

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import fdnix
@@ -28,7 +29,7 @@ from fdnix.embedding.bedrock.estimate import Estimate, estimate
 from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
 from fdnix.errors import DataError
-from fdnix.nixpkgs.catalog import decode, read_catalog
+from fdnix.nixpkgs.catalog import Rejected, decode, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
 from fdnix.progress import log, progress
@@ -204,24 +205,35 @@ def run_metadata(settings: Settings) -> MetadataReport:
         return _index(fetched, known, settings)
 
 
+_DOES_NOT_EVALUATE = "something of the package, or of its meta, does not evaluate"
+_FEW_LEFT_OUT = 10
+
+
 def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> MetadataReport:
     try:
-        catalog = read_catalog(fetched.path)
+        catalog = read_catalog(fetched.path, fetched.root)
     except DataError as error:
         if fetched.warnings:
-            raise DataError(f"{error}\nnix-env said:\n{fetched.warnings}") from error
+            raise DataError(f"{error}\nNix said:\n{fetched.warnings}") from error
         raise
     if known.get("catalogue_sha256") == catalog.sha256:
         log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
         _note_etag(fetched, known, settings)
         return _standing_report(known)
+    left_out = [Rejected(path, _DOES_NOT_EVALUATE) for path in fetched.left_out]
+    if left_out:
+        first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
+        log.warning("%d left out, since %s: %s", len(left_out), _DOES_NOT_EVALUATE, first)
+    expected = len(catalog.entries) + len(left_out)
+    # A few, which are named, say nothing about the others, however few these are.
+    excused = len(left_out) + 0.5 if len(left_out) <= _FEW_LEFT_OUT else 0
     counts = write_full(
         settings.output_path,
-        _rows(catalog, settings),
-        expected=len(catalog.entries),
+        chain(_rows(catalog, settings), left_out),
+        expected=expected,
         content_hash=_content_hash,
         dimensions=local.DIMENSIONS,
-        rejected_limit=settings.rejected_limit,
+        rejected_limit=settings.rejected_limit + excused / expected,
         previous=settings.output_path,
         extension_directory=settings.duckdb_extension_directory,
         meta={

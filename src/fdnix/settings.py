@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ProcessingMode = Literal["metadata", "embedding", "minified", "both", "full"]
 EmbeddingProvider = Literal["auto", "local", "bedrock"]
-SOURCE_WORDS = ("auto", "nix-env", "channel", "sample")
+SOURCE_WORDS = ("auto", "nixpkgs", "nix-env", "channel", "sample")
 
 # The Snowball stemmers that DuckDB's fts extension carries.
 STEMMERS = [
@@ -119,8 +119,8 @@ class Settings(BaseModel):
 
     nixpkgs_source: Annotated[str, AfterValidator(_source)] = Field(
         "auto",
-        description="auto, nix-env, channel, sample, the path of a catalogue file that exists, "
-        "or - for standard input",
+        description="auto, nixpkgs (what it publishes, evaluated), nix-env (what that lists in it),"
+        " channel, sample, the path of a catalogue file that exists, or - for standard input",
     )
     nixpkgs_channel: str = Field(
         "nixpkgs-unstable",
@@ -135,7 +135,7 @@ class Settings(BaseModel):
     nixpkgs_path: str = Field(
         "<nixpkgs>",
         min_length=1,
-        description="what nix-env -f takes: a path, <nixpkgs> or a URL; "
+        description="what Nix evaluates: a path, <nixpkgs> or a URL; "
         "the tarball of NIXPKGS_CHANNEL where Nix finds no <nixpkgs>",
     )
     nixpkgs_timeout: float = Field(

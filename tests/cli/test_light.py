@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"boto3", "brotli", "httpx", "model2vec", "msgspec", "numpy", "pyarrow", "pydantic"} | {
+EXTRAS = {"boto3", "brotli", "httpx", "msgspec", "numpy", "packaging", "pyarrow", "pydantic"} | {
     "duckdb_extension_fts",
     "duckdb_extension_vss",
     "zstandard",

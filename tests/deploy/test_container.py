@@ -68,7 +68,7 @@ def test_all_phases_run_by_default_and_a_second_run_keeps_what_it_can(
     assert "the catalogue is unchanged" in second.stderr
     with duckdb.connect(str(out / "fdnix-data.duckdb"), read_only=True) as connection:
         meta = dict(connection.execute("SELECT key, value FROM fdnix_meta").fetchall())
-    assert meta["source"] == "nix-env"
+    assert meta["source"] == "nixpkgs"
     assert {path.name for path in out.iterdir()} == {"fdnix-data.duckdb", "fdnix.duckdb"}
     assert rows(out / "fdnix.duckdb", "packages") == rows(out / "fdnix-data.duckdb", "packages") > 0
 

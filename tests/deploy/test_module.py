@@ -135,7 +135,20 @@ def test_nix_is_there_only_where_it_evaluates() -> None:
         return [re.sub(r"^.*?-", "", one) for one in found]
 
     assert path("channel") == []
-    assert path("nix-env") == ["nix-2.31"]
+    assert path("nix-env") == path("nixpkgs") == ["nix-2.31"]
+
+
+def test_nix_looks_for_nixpkgs_where_the_host_does() -> None:
+    def environment(settings: str) -> dict[str, str]:
+        made = configuration(f"{{ enable = true; settings = {{ {settings} }}; }}")
+        found: dict[str, str] = made["systemd"]["services"]["fdnix"]["environment"]
+        return found
+
+    expected = "nixpkgs=/etc/nixpkgs:/nix/var/nix/profiles/per-user/root/channels"
+    for source in ("nixpkgs", "nix-env", "auto"):
+        assert environment(f'NIXPKGS_SOURCE = "{source}";')["NIX_PATH"] == expected
+    assert environment('NIXPKGS_SOURCE = "auto"; NIX_PATH = "mine";')["NIX_PATH"] == "mine"
+    assert "NIX_PATH" not in environment('NIXPKGS_SOURCE = "channel";')
 
 
 def test_the_search_command_is_there_only_when_asked_for() -> None:

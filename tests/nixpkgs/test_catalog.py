@@ -78,6 +78,40 @@ def test_both_forms_are_told_apart_by_content(
     assert _outcome(catalog) == (list(_ENTRIES), {})
 
 
+def _positions(tmp_path: Path, *positions: str, root: Path | None = None) -> list[str | None]:
+    entries = {
+        f"p{number}": {"name": "p-1", "meta": {"position": position}}
+        for number, position in enumerate(positions)
+    }
+    path = tmp_path / "packages"
+    path.write_text(json.dumps(entries))
+    found = decode(read_catalog(path, root))
+    return [package.position for package in found if isinstance(package, Package)]
+
+
+@pytest.mark.parametrize(
+    "root", ["/nix/store/abc-nixos/nixos", "/srv/lib/doc/pkgs/nixpkgs", "/pkgs/pkgs", "/home/ann"]
+)
+def test_positions_are_relative_to_the_root_that_they_share(tmp_path: Path, root: str) -> None:
+    inside = [
+        "pkgs/by-name/he/hello/package.nix:1",
+        "pkgs/games/pkgs/default.nix:2",
+        "pkgs/os-specific/linux/default.nix:3",
+        "nixos/modules/x.nix:4",
+        "maintainers/y.nix:5",
+    ]
+    found = _positions(tmp_path, *(f"{root}/{position}" for position in inside), "/etc/o.nix:1")
+    assert found == [*inside, "/etc/o.nix:1"]
+    assert _positions(tmp_path, f"{root}/{inside[0]}") == [inside[0]]
+
+
+def test_positions_are_relative_to_the_root_that_is_known(tmp_path: Path) -> None:
+    root = tmp_path / "pkgs" / "mine"
+    found = _positions(tmp_path, f"{root}/default.nix:1", f"{root}er/x.nix:2", root=root)
+    assert found == ["default.nix:1", f"{root}er/x.nix:2"]
+    assert _positions(tmp_path, "pkgs/a/default.nix:3", root=root) == ["pkgs/a/default.nix:3"]
+
+
 def test_a_package_may_be_called_packages_or_version(tmp_path: Path) -> None:
     entries = {"packages": {"name": "packages-1"}, "version": {"name": "version-1"}}
     assert _outcome(_read(tmp_path, entries)) == (["packages", "version"], {})

@@ -144,14 +144,60 @@ def test_an_exception_in_a_list_belongs_to_the_licence_before_it(
         ({"spdxId": "unknown", "shortName": "msvc"}, "LicenseRef-msvc"),
         ({"spdxId": "two words", "fullName": "Two Words"}, "LicenseRef-Two-Words"),
         (_UNFREE, "LicenseRef-unfree"),
-        ({"fullName": "MIT/X11"}, "LicenseRef-MIT-X11"),
+        ({"fullName": "Our own"}, "LicenseRef-Our-own"),
+        ({"shortName": "mit", "fullName": "MIT"}, "LicenseRef-mit"),
         ({"url": "https://example.org/l/~x.html"}, "LicenseRef-example.org-l-x.html"),
         ({"spdxId": "LicenseRef-Own"}, "LicenseRef-Own"),
+        # Newer than the list of identifiers that strings are read with.
+        ({"spdxId": "BOLA-1.1"}, "BOLA-1.1"),
         ({"fullName": "許諾"}, "LicenseRef-unnamed"),
     ],
 )
 def test_licences_that_spdx_does_not_list(value: object, expression: str) -> None:
     assert _expression(value) == expression
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"fullName": "MIT/X11"},
+        {"fullName": "MIT/X license"},
+        {"fullName": "mit"},
+        {"fullname": "MIT"},
+        "MIT/X11",
+    ],
+)
+def test_a_full_name_that_says_which_licence_of_spdx_it_is_is_that(value: object) -> None:
+    assert _expression(value) == "MIT"
+
+
+def test_the_older_spelling_of_full_names_is_read() -> None:
+    assert read_license({"fullname": "Our own"}).licenses == (License(full_name="Our own"),)
+
+
+def _plus(licence: object) -> dict[str, Any]:
+    return {"licenseType": "plus", "operator": "+", "license": licence}
+
+
+@pytest.mark.parametrize(
+    ("licence", "expression"),
+    [
+        (_spdx("EUPL-1.1"), "EUPL-1.1+"),
+        (_spdx("GPL-2.0-only"), "GPL-2.0-or-later"),
+        (_spdx("GPL-2.0-or-later"), "GPL-2.0-or-later"),
+        (_spdx("GPL-2.0+"), "GPL-2.0+"),
+        ({"shortName": "own"}, "LicenseRef-own-or-later"),
+        (_compound("OR", _spdx("EUPL-1.1"), _spdx("OSL-2.1")), "EUPL-1.1+ OR OSL-2.1+"),
+        (
+            _exception(_spdx("Apache-2.0"), _spdx("LLVM-exception")),
+            "Apache-2.0+ WITH LLVM-exception",
+        ),
+        ([], None),
+    ],
+)
+def test_plus_is_any_later_version(licence: object, expression: str | None) -> None:
+    assert _expression(_plus(licence)) == expression
+    assert read_license(_plus(licence)).licenses == read_license(licence).licenses
 
 
 @pytest.mark.parametrize(
@@ -198,6 +244,7 @@ def test_a_plain_string_is_kept_among_the_licences() -> None:
         {"operator": "XOR", "licenses": []},
         {"licenses": "MIT", "operator": "AND"},
         {"license": _MIT, "exception": 5},
+        {"license": _MIT, "operator": "-"},
         {"license": _MIT, "exception": "Classpath-exception-2.0"},
     ],
 )
@@ -240,6 +287,7 @@ _values = st.recursive(
             st.lists(inner, max_size=4),
         )
         | st.builds(_exception, inner, _simple)
+        | st.builds(_plus, inner)
     ),
     max_leaves=12,
 )

@@ -106,6 +106,14 @@ def test_an_entry_with_nothing_but_a_name() -> None:
         ({"name": None, "pname": "a", "version": "1.0"}, ("a", "1.0", "a-1.0")),
         ({"name": " ", "pname": "a"}, ("a", None, "a")),
         ({"name": "x-2", "pname": "a", "version": "1"}, ("a", "1", "x-2")),
+        # As packages-info.nix writes what has neither: its name, and the empty string.
+        (
+            {"name": "glibc-multi-2.42-67", "pname": "glibc-multi-2.42-67", "version": ""},
+            ("glibc-multi", "2.42-67", "glibc-multi-2.42-67"),
+        ),
+        ({"name": "nim-2.2", "pname": "nim-2.2", "version": "2.2"}, ("nim", "2.2", "nim-2.2")),
+        ({"name": "a-hook", "pname": "a-hook", "version": ""}, ("a-hook", None, "a-hook")),
+        ({"name": "x-2", "pname": "x-2", "version": "1"}, ("x-2", "1", "x-2")),
     ],
 )
 def test_names_and_versions(entry: dict[str, Any], names: tuple[str, str | None, str]) -> None:
@@ -156,9 +164,6 @@ def test_no_platforms_differ_from_platforms_not_set() -> None:
     assert _meta(platforms=None).platforms is None
 
 
-_PARTS = {"part": "a", "vendor": "gnu", "product": "hello", "version": "2.12"}
-
-
 @pytest.mark.parametrize(
     ("identifiers", "cpe"),
     [
@@ -166,11 +171,8 @@ _PARTS = {"part": "a", "vendor": "gnu", "product": "hello", "version": "2.12"}
             {"cpe": "cpe:2.3:a:gnu:hello:2.12:*:*:*:*:*:*:*", "possibleCPEs": [{"cpe": "other"}]},
             "cpe:2.3:a:gnu:hello:2.12:*:*:*:*:*:*:*",
         ),
-        ({"cpeParts": _PARTS}, "cpe:2.3:a:gnu:hello:2.12:*:*:*:*:*:*:*"),
-        (
-            {"cpeParts": _PARTS | {"update": "p1"}, "possibleCPEs": [{"cpe": "other"}]},
-            "cpe:2.3:a:gnu:hello:2.12:p1:*:*:*:*:*:*",
-        ),
+        # Of so few parts nixpkgs makes none (its standard environments).
+        ({"cpeParts": {"vendor": "nixos", "product": "stdenv", "version": "26.11"}}, None),
         (
             {"cpeParts": {"vendor": "gnu"}, "possibleCPEs": [{"cpe": "first"}, {"cpe": "second"}]},
             "first",
@@ -182,17 +184,45 @@ def test_the_cpe_is_the_surest_one(identifiers: dict[str, Any], cpe: str | None)
     assert _meta(identifiers=identifiers).cpe == cpe
 
 
+def test_lists_in_lists_are_flattened() -> None:
+    package = _meta(
+        outputsToInstall=["out", ["man"]],
+        knownVulnerabilities=[["CVE-2020-1"]],
+        homepage=[["https://example.org"]],
+        sourceProvenance=[["fromSource"]],
+    )
+    assert package.outputs_to_install == ("out", "man")
+    assert package.known_vulnerabilities == ("CVE-2020-1",)
+    assert package.homepages == ("https://example.org",)
+    assert package.source_provenance == ("fromSource",)
+
+
+def test_a_team_among_the_maintainers_joins_the_teams() -> None:
+    team = {"members": [{"name": "Bob"}], "shortName": "Example"}
+    package = _meta(maintainers=[{"name": "Ada"}, team], teams=[{"shortName": "Other"}])
+    assert package.maintainers == (Maintainer(name="Ada"), Maintainer(name="Bob"))
+    assert package.teams == ("Other", "Example")
+
+
 @pytest.mark.parametrize(
-    ("position", "relative"),
+    ("homepage", "homepages"),
     [
-        ("pkgs/a/default.nix:3", "pkgs/a/default.nix:3"),
-        ("/nix/store/abc-nixpkgs/pkgs/a/pkgs/b.nix:3", "pkgs/a/pkgs/b.nix:3"),
-        ("/home/ann/nixpkgs/nixos/doc/x.nix:3", "nixos/doc/x.nix:3"),
-        ("/etc/overlay.nix:1", "/etc/overlay.nix:1"),
+        ("\n  https://a.org/1\n  https://a.org/2\n", ("https://a.org/1", "https://a.org/2")),
+        ("https://a.org, https://b.org", ("https://a.org", "https://b.org")),
+        ("https://a.org;<https://b.org>", ("https://a.org", "https://b.org")),
+        (
+            ["https://a.org https://b.org", "https://c.org"],
+            tuple(f"https://{c}.org" for c in "abc"),
+        ),
+        ("https://a.org/x,y;z", ("https://a.org/x,y;z",)),
+        ("https://a.org/my file", ()),
+        ("see https://a.org", ()),
     ],
 )
-def test_positions_are_relative_to_nixpkgs(position: str, relative: str) -> None:
-    assert _meta(position=position).position == relative
+def test_several_addresses_in_one_string_are_several(
+    homepage: object, homepages: tuple[str, ...]
+) -> None:
+    assert _meta(homepage=homepage).homepages == homepages
 
 
 def test_addresses_that_are_none_are_left_out_and_do_not_reject() -> None:

@@ -25,6 +25,24 @@ def test_one_name_or_pattern_without_a_list_is_a_list_of_one() -> None:
     assert resolve_platforms({}) == SYSTEMS
 
 
+def test_the_type_of_a_pattern_asks_nothing() -> None:
+    linux = {
+        "_type": "kernel",
+        "execFormat": {"_type": "exec-format", "name": "elf"},
+        "families": {},
+        "name": "linux",
+    }
+    cpu = {"bits": 64, "family": "x86", "significantByte": {"_type": "significant-byte"}}
+    pattern = {"_type": "system", "cpu": cpu, "kernel": linux}
+    assert resolve_platforms([pattern]) == ("x86_64-linux",)
+
+
+def test_lists_in_lists_are_flattened() -> None:
+    nested = ["x86_64-linux", [["aarch64-linux"], {"kernel": {"name": "cygwin"}}, []]]
+    found = resolve_platforms(nested)
+    assert found == ("x86_64-linux", "aarch64-linux", "i686-cygwin", "x86_64-cygwin")
+
+
 def test_no_platforms_stay_none() -> None:
     assert resolve_platforms([]) == ()
 
@@ -80,6 +98,13 @@ def test_a_cpu_on_linux(cpu: dict[str, Any], systems: tuple[str, ...]) -> None:
         # No system name means an n32, musl or static system: those are cross targets.
         ({"abi": {"abi": "n32"}, "cpu": {"bits": 64, "family": "mips"}}, ()),
         ({"abi": {"name": "musl"}}, ()),
+        ({"abi": {"name": "msvc"}}, ("aarch64-windows", "x86_64-windows", "i686-windows")),
+        ({"abi": {"abi": "elfv1"}}, ("powerpc64-linux",)),
+        ({"cpu": {"arch": "armv6"}}, ("armv6l-linux", "armv6l-netbsd", "armv6l-none")),
+        (
+            {"kernel": {"name": "cygwin"}, "vendor": {"name": "pc"}},
+            ("i686-cygwin", "x86_64-cygwin"),
+        ),
         ({"isStatic": True, "parsed": {"kernel": _LINUX}}, ()),
         ({"isStatic": True, "parsed": {}}, ("x86_64-redox", "wasm64-wasi", "wasm32-wasi")),
         ({"parsed": {}}, SYSTEMS),
@@ -97,7 +122,7 @@ def test_names_and_patterns_mix_without_repetition() -> None:
     assert found == ("x86_64-linux", "i686-linux")
 
 
-@pytest.mark.parametrize("value", [1, True, [None], [["x86_64-linux"]], ["x86_64-linux", 2]])
+@pytest.mark.parametrize("value", [1, True, [None], [[None]], ["x86_64-linux", 2]])
 def test_other_forms_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="expected system names and patterns"):
         resolve_platforms(value)

@@ -61,6 +61,28 @@ def test_licences(packages: Mapping[str, Package]) -> None:
     assert packages["cudaPackages.cccl"].license == "LicenseRef-CUDA-EULA"
 
 
+def test_the_published_listing_has_every_path_and_no_version_in_a_pname() -> None:
+    path = Path(os.environ["FDNIX_TEST_DATA"]) / "nixpkgs-26.11" / "packages-info.json.br"
+    found = {
+        entry.package_id: entry
+        for entry in decode(read_catalog(path))
+        if isinstance(entry, Package)
+    }
+    assert len(found) == 91_873
+    assert found.keys() >= {"curl", "cmake", "openssl", "nodejs", "jdk", "python3"}
+    assert found["python313Packages.requests"].pname == "requests"
+    assert found["stdenv"].cpe is None
+    rows = {
+        package_id: row
+        for package_id, row in found.items()
+        if not package_id.startswith("androidenv.")  # whose pnames are so
+    }
+    assert [
+        row.pname for row in rows.values() if row.version and row.pname.endswith(f"-{row.version}")
+    ] == ["perl5.42.0-Percona-Toolkit-3.7.0"]
+    assert not any("MIT-X11" in (row.license or "") for row in rows.values())
+
+
 def test_no_text_has_anything_to_clean(packages: Mapping[str, Package]) -> None:
     for row in packages.values():
         for text in (row.name, row.pname, row.version, row.description, row.main_program):

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 SOURCE_OPTIONS = (
-    setting("nixpkgs_source", "--source", help="auto, nix-env, channel, sample, a file or -."),
+    setting(
+        "nixpkgs_source", "--source", help="auto, nixpkgs, nix-env, channel, sample, a file or -."
+    ),
     setting("nixpkgs_channel", "--channel", help="The channel to download."),
-    setting("nixpkgs_path", "--nixpkgs", help="The nixpkgs that nix-env evaluates."),
+    setting("nixpkgs_path", "--nixpkgs", help="The nixpkgs that Nix evaluates."),
     setting(
         "force_metadata",
         "--force",

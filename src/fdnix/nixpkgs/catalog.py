@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import re
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,8 @@ class Catalog:
     sha256: str
     repeated: tuple[str, ...] = ()
     """Attribute paths that were listed again; `entries` holds their first entry."""
+    root: str | None = None
+    """The directory of the nixpkgs that absolute positions lie in."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,11 @@ class Rejected:
     reason: str
 
 
-def read_catalog(path: Path) -> Catalog:
+def read_catalog(path: Path, root: Path | None = None) -> Catalog:
     """Return the catalogue in a file or pipe: plain JSON, gzip, Zstandard or Brotli.
+
+    `root` is the directory of the nixpkgs it was evaluated from; unless given, it is what most of
+    the absolute positions share.
 
     Raises:
         DataError: it cannot be read, is empty, cut off, no JSON, no catalogue, or has no packages;
@@ -66,7 +72,25 @@ def read_catalog(path: Path) -> Catalog:
     del data
     checksum = hashlib.sha256(document).hexdigest()
     entries, repeated = _entries(document, str(path))
-    return Catalog(entries, checksum, repeated)
+    return Catalog(entries, checksum, repeated, str(root) if root else _common_root(document))
+
+
+_POSITION = re.compile(rb'"position": ?"(/[^"\\]*/pkgs/)')
+
+
+def _common_root(document: bytes) -> str | None:
+    """Return the deepest directory in whose `pkgs` more than half of the absolute positions lie.
+
+    Not all do: nixpkgs has packages in `nixos` and `maintainers` too, and `pkgs` may be the name
+    of a directory above it or within it.
+    """
+    directories = Counter(_POSITION.findall(document))
+    roots: Counter[bytes] = Counter()
+    for directory, count in directories.items():
+        for pkgs in re.finditer(rb"/pkgs(?=/)", directory):
+            roots[directory[: pkgs.start()]] += count
+    shared = [root for root, count in roots.items() if 2 * count > directories.total()]
+    return max(shared, key=len).decode(errors="replace") if shared else None
 
 
 def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
@@ -77,7 +101,7 @@ def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
     decoder = msgspec.json.Decoder(RawPackage)
     for package_id, raw in catalog.entries.items():
         try:
-            yield _package(package_id, raw, decoder)
+            yield _package(package_id, raw, decoder, catalog.root)
         except MalformedError as error:
             yield Rejected(_shown(package_id), str(error))
     for package_id in catalog.repeated:
@@ -87,7 +111,10 @@ def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
 
 
 def _package(
-    package_id: str, raw: msgspec.Raw, decoder: msgspec.json.Decoder[RawPackage]
+    package_id: str,
+    raw: msgspec.Raw,
+    decoder: msgspec.json.Decoder[RawPackage],
+    root: str | None,
 ) -> Package:
     size = memoryview(raw).nbytes
     if size > MAX_ENTRY_BYTES:
@@ -102,7 +129,7 @@ def _package(
         raise MalformedError(_plain_reason(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError(f"the entry is no valid JSON: {error}") from None
-    return normalise(package_id, entry)
+    return normalise(package_id, entry, root)
 
 
 _REASON = re.compile(r"Expected (?P<expected>.*), got (?P<found>.*?)(?: - at `\$\.?(?P<at>.*)`)?")

@@ -5,8 +5,13 @@ The expression follows SPDX 2.3, Annex D ("SPDX license expressions"): `WITH` bi
 
 - A licence with an `spdxId` is that identifier. Identifiers that no SPDX reader could parse
   (`unknown`, ones with blanks inside) count as absent.
+- A licence with nothing but a `fullName` (`fullname` in older releases) that is an SPDX expression,
+  or one of the names that Lua's and others' packages use for one, is that.
 - Any other licence is `LicenseRef-` and its `shortName`, else its `fullName`, else its `url`,
   with each run of characters that Annex D forbids in an identifier replaced by a dash.
+- `PLUS` of `lib.licenses` is the `+` of Annex D, which stands behind a licence of SPDX's list only:
+  `GPL-2.0-only` becomes `GPL-2.0-or-later`, as SPDX has it since 3.0, and `LicenseRef-x`
+  `LicenseRef-x-or-later`.
 - nixpkgs' compounds keep their operator; its exceptions become `WITH`. Annex D lets `WITH` follow a
   single licence only, so an exception to a compound is written on each licence in it. An exception
   without identifier is `AdditionRef-…` (SPDX 3.0, Annex B; 2.3 has no word for it).
@@ -91,26 +96,27 @@ def read_license(value: object) -> Licensing:
 
 def _node(value: object) -> _Node | None:
     match value:
-        case None:
-            return None
-        case str():
-            text = fold_line(value)
-            return None if text is None else _from_text(text)
+        case None | str():
+            return (text := fold_line(value or "")) and _from_text(text)
         case list():
             return _join("AND", _attach_exceptions(value))
         case {"licenses": list(members), "operator": "AND" | "OR" as operator}:
             return _join(operator, (_node(member) for member in members))
         case {"license": licence, "exception": exception}:
-            base = _node(licence)
-            return None if base is None else _with(base, _exception_id(exception))
-        case dict() if "licenses" not in value and "exception" not in value:
-            licence = _license(value)
-            return licence.spdx_id if licence.spdx_id and _stands_alone(licence) else _ref(licence)
+            return (base := _node(licence)) and _with(base, _exception_id(exception))
+        case {"license": licence, "operator": "+"}:
+            return (base := _node(licence)) and _or_later(base)
+        case dict() if not {"licenses", "license", "exception"} & value.keys():
+            return _from_licence(_license(value))
     raise ValueError(f"expected a licence, a compound of licences or a list, found {value!r:.60}")
 
 
-def _stands_alone(licence: License) -> bool:
-    return licence.spdx_id is not None and not _EXCEPTION.fullmatch(licence.spdx_id)
+def _from_licence(licence: License) -> _Node:
+    if licence.spdx_id and not _EXCEPTION.fullmatch(licence.spdx_id):
+        return licence.spdx_id
+    if licence.full_name and not (licence.spdx_id or licence.short_name):
+        return _from_text(licence.full_name)
+    return _ref(licence)
 
 
 def _attach_exceptions(members: list[object]) -> Iterable[_Node | None]:
@@ -160,6 +166,19 @@ def _with(node: _Node, exception: str) -> _Node:
     return f"{node} WITH {exception}"
 
 
+def _or_later(node: _Node) -> _Node:
+    if isinstance(node, _Compound):
+        return _Compound(node.operator, tuple(map(_or_later, node.parts)))
+    licence, *exception = node.split(" WITH ")
+    if " " in licence:
+        return f"LicenseRef-{_slug(node)}-or-later"
+    if licence.startswith("LicenseRef-") or licence.endswith("-only"):
+        licence = f"{licence.removesuffix('-only')}-or-later"
+    elif not licence.endswith(("+", "-or-later")):
+        licence += "+"
+    return " WITH ".join([licence, *exception])
+
+
 def _render(node: _Node) -> str:
     if isinstance(node, str):
         return node
@@ -184,6 +203,8 @@ def _licenses(value: object) -> Iterable[License]:
             yield from _licenses(members)
         case {"license": licence, "exception": exception}:
             yield from _licenses([licence, exception])
+        case {"license": licence}:
+            yield from _licenses(licence)
         case dict():
             yield _license(value)
 
@@ -197,7 +218,7 @@ def _license(value: Mapping[str, object]) -> License:
     url = text_of(value, "url")
     return License(
         short_name=text_of(value, "shortName"),
-        full_name=text_of(value, "fullName"),
+        full_name=text_of(value, "fullName") or text_of(value, "fullname"),
         spdx_id=spdx_id,
         url=url and valid_url(url),
         free=as_flag(value.get("free")),
@@ -225,7 +246,13 @@ def _slug(name: str) -> str:
     return _FORBIDDEN.sub("-", bare).strip("-") or "unnamed"
 
 
+# Both are the licence that SPDX calls MIT: what luarocks calls it, and how it came to be called.
+_OTHER_NAMES = {"mit/x11": "MIT", "mit/x license": "MIT"}
+
+
 def _from_text(text: str) -> str:
+    if known := _OTHER_NAMES.get(text.lower()):
+        return known
     with suppress(InvalidLicenseExpression):
         if len(text) <= _LONGEST_EXPRESSION:
             return canonicalize_license_expression(text)

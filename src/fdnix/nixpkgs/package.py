@@ -12,17 +12,16 @@ What rejects an entry, and what does not:
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
 from fdnix.nixpkgs import attribute
 from fdnix.nixpkgs.license import License, Licensing, read_license
-from fdnix.nixpkgs.people import Maintainer, read_maintainers, read_teams
+from fdnix.nixpkgs.people import Maintainer, read_maintainers, read_teams, read_teams_among
 from fdnix.nixpkgs.platform import resolve_platforms
-from fdnix.nixpkgs.text import fold_line, fold_paragraphs, parse_drv_name, valid_url
+from fdnix.nixpkgs.text import fold_line, fold_paragraphs, parse_drv_name, valid_urls
 from fdnix.nixpkgs.values import decode_any, decode_string, distinct, flag, names, shared, strings
 
 if TYPE_CHECKING:
@@ -105,8 +104,8 @@ class MalformedError(ValueError):
 _LONGEST_ID: Final = 1024
 
 
-def normalise(package_id: str, raw: RawPackage) -> Package:
-    """Return the row of one entry.
+def normalise(package_id: str, raw: RawPackage, root: str | None = None) -> Package:
+    """Return the row of one entry; positions in nixpkgs are relative to its `root`.
 
     Raises:
         MalformedError: the entry has neither `name` nor `pname`, its attribute path cannot be
@@ -116,6 +115,9 @@ def normalise(package_id: str, raw: RawPackage) -> Package:
     attribute_set, _ = attribute.split(package_id)
     pname, version, name = _names(raw)
     columns: dict[str, Any] = {field.column: _read(meta, field) for field in _FIELDS}
+    if others := cast("tuple[str, ...]", _read(meta, _TEAMS_AMONG_MAINTAINERS)):
+        columns["teams"] = distinct((*columns["teams"], *others))
+    columns["position"] = _below(root, columns["position"])
     return Package(
         package_id=checked_id(package_id),
         attribute_set=attribute_set and sys.intern(attribute_set),
@@ -154,6 +156,10 @@ def _names(raw: RawPackage) -> tuple[str, str | None, str]:
         raise MalformedError("name and pname: both are missing or blank")
     if name is None:
         name = f"{pname}-{version}" if version else str(pname)
+    # In nixpkgs' own listing, what has no pname has its name there, and what has no version the
+    # empty string (the fallbacks of pkgs/top-level/packages-info.nix).
+    if pname == name:
+        pname = name.removesuffix(f"-{version}") if version else None
     if pname is None or version is None:
         parsed_pname, parsed_version = parse_drv_name(name)
         # Nix prints no name that starts with its version, but a name such as `-1` would be one.
@@ -197,7 +203,7 @@ def _lines(value: bytes) -> tuple[str, ...]:
 
 
 def _urls(value: bytes) -> tuple[str, ...]:
-    return distinct(map(valid_url, strings(value)))
+    return distinct(address for text in strings(value) for address in valid_urls(text))
 
 
 def _first_url(value: bytes) -> str | None:
@@ -236,35 +242,15 @@ def _provenance(value: bytes) -> tuple[str, ...]:
     return names(value, ("shortName",))
 
 
-_CPE_PARTS = (
-    "part",
-    "vendor",
-    "product",
-    "version",
-    "update",
-    "edition",
-    "language",
-    "sw_edition",
-    "target_sw",
-    "target_hw",
-    "other",
-)
-
-
 def _cpe(value: bytes) -> str | None:
     """Return the CPE nixpkgs is sure of, else the first of those it thinks possible.
 
-    It is sure of `cpe`, and of `cpeParts` with vendor, product and version, parts it does not give
-    being any. Possible ones differ only in how the version is split into version and update.
+    nixpkgs writes `cpe` where all `cpeParts` are known; from fewer it makes none. Possible ones
+    differ only in how the version is split into version and update.
     """
     found = _decode_identifiers(value)
-    cpe = found.cpe
-    parts = found.cpe_parts
-    if cpe is None and all(parts.get(part) for part in ("vendor", "product", "version")):
-        cpe = ":".join(["cpe:2.3", *(parts.get(part) or "*" for part in _CPE_PARTS)])
-    if cpe is None:
-        cpe = next((possible.cpe for possible in found.possible_cpes if possible.cpe), None)
-    return _word(cpe or "")
+    possible = (possible.cpe for possible in found.possible_cpes)
+    return _word(found.cpe or next(filter(None, possible), None) or "")
 
 
 def _purls(value: bytes) -> tuple[str, ...]:
@@ -278,7 +264,6 @@ class _PossibleCpe(msgspec.Struct, frozen=True, gc=False):
 
 class _Identifiers(msgspec.Struct, frozen=True, gc=False):
     cpe: str | None = None
-    cpe_parts: dict[str, str | None] = msgspec.field(name="cpeParts", default_factory=dict)
     possible_cpes: list[_PossibleCpe] = msgspec.field(name="possibleCPEs", default_factory=list)
     purl: str | None = None
     purls: list[str] = []
@@ -286,16 +271,10 @@ class _Identifiers(msgspec.Struct, frozen=True, gc=False):
 
 _decode_identifiers = msgspec.json.Decoder(_Identifiers).decode
 
-# From the first directory at the root of nixpkgs that evaluated files lie in.
-_OUTSIDE_NIXPKGS = re.compile(r"/.*?/(?=(?:pkgs|nixos|maintainers|lib|doc)/)")
 
-
-def _position(value: bytes) -> str | None:
-    """Return file:line, relative to the root of nixpkgs also where Nix printed a full path."""
-    position = decode_string(value)
-    return fold_line(
-        _OUTSIDE_NIXPKGS.sub("", position, count=1) if position[:1] == "/" else position
-    )
+def _below(root: str | None, position: str | None) -> str | None:
+    """Return file:line, relative to the root of nixpkgs if it is in there."""
+    return position.removeprefix(f"{root}/") if root and position else position
 
 
 @shared
@@ -339,8 +318,9 @@ _FIELDS: Final = (
     _Field("outputs_to_install", "outputsToInstall", _lines, ()),
     _Field("source_provenance", "sourceProvenance", _provenance, ()),
     _Field("cpe", "identifiers", _cpe),
-    _Field("position", "position", _position),
+    _Field("position", "position", _line),
 )
+_TEAMS_AMONG_MAINTAINERS: Final = _Field("teams", "maintainers", read_teams_among, ())
 # What those columns have no room for, by its name in `meta_extra`.
 _LEFT_OVER: Final = (
     _Field("changelog", "changelog", _other_urls),

@@ -1,13 +1,21 @@
-"""Who looks after a package: `meta.maintainers` and `meta.teams`."""
+"""Who looks after a package: `meta.maintainers` and `meta.teams`.
+
+A team of `lib.teams` that stands among the maintainers, where nixpkgs wants its members, counts as
+both: its members are maintainers, and it is one of the teams.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 
 from fdnix.nixpkgs.text import fold_line
-from fdnix.nixpkgs.values import decode_any, distinct, names, shared, text_of
+from fdnix.nixpkgs.values import decode_any, distinct, flattened, names, shared, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Maintainer(msgspec.Struct, frozen=True, gc=False):
@@ -20,6 +28,7 @@ class Maintainer(msgspec.Struct, frozen=True, gc=False):
     matrix: str | None = None
 
 
+_TEAM_NAMES = ("shortName", "github")
 _NOBODY = Maintainer()
 _OLD_MAINTAINER = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>?")
 _decode_members = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -27,15 +36,40 @@ _decode_members = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 @shared
 def read_maintainers(value: bytes) -> tuple[Maintainer, ...]:
-    """The people in a list, or one alone."""
-    people = _decode_members(value) if value.startswith(b"[") else [value]
-    return distinct(_maintainer(bytes(person)) for person in people)
+    """The people in lists of any depth, or one alone, and the members of teams among them."""
+    return distinct(_maintainer(person) for person in _people(value))
 
 
 @shared
 def read_teams(value: bytes) -> tuple[str, ...]:
     """The names of the teams."""
-    return names(value, ("shortName", "github"))
+    return names(value, _TEAM_NAMES)
+
+
+@shared
+def read_teams_among(value: bytes) -> tuple[str, ...]:
+    """The names of the teams that stand among maintainers."""
+    if b'"members"' not in value:
+        return ()
+    teams = filter(_is_team, flattened(decode_any(value)))
+    return distinct(
+        next(filter(None, (text_of(team, name) for name in _TEAM_NAMES)), None) for team in teams
+    )
+
+
+def _people(value: bytes) -> Iterator[bytes]:
+    """Every person's own JSON, so that each is read once in all the catalogue."""
+    if value.startswith(b"["):
+        for member in _decode_members(value):
+            yield from _people(bytes(member))
+    elif b'"members"' in value and _is_team(team := decode_any(value)):
+        yield from _people(msgspec.json.encode(team["members"] or []))
+    else:
+        yield value
+
+
+def _is_team(found: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(found, dict) and "members" in found
 
 
 @shared

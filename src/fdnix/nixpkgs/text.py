@@ -61,6 +61,19 @@ def valid_url(text: str) -> str | None:
     return address if address.isprintable() and _URL.fullmatch(address) else None
 
 
+def valid_urls(text: str) -> list[str]:
+    """Return the addresses in a text that is nothing else, blanks, commas or semicolons between."""
+    whole = valid_url(text)
+    if whole is not None and "," not in whole and ";" not in whole:
+        return [whole]
+    found = [valid_url(part.strip("<>")) for part in _BETWEEN_URLS.split(text.strip())]
+    return [address for address in found if address] if all(found) else []
+
+
+# A comma or semicolon may be part of an address; what follows tells.
+_BETWEEN_URLS = re.compile(r"\s*[,;]\s*(?=<?[A-Za-z+]+://)|\s+")
+
+
 def parse_drv_name(name: str) -> tuple[str, str]:
     """Return (pname, version) of a derivation name; the version may be empty.
 

@@ -13,7 +13,7 @@ import msgspec
 from fdnix.nixpkgs.text import fold_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -41,14 +41,29 @@ def shared(reader: Callable[[V], T]) -> Callable[[V], T]:
     return cast("Callable[[V], T]", read)
 
 
+def flattened(value: object) -> Iterator[object]:
+    """The value, or the members of a list and of the lists in it."""
+    if isinstance(value, list):
+        for member in value:
+            yield from flattened(member)
+    else:
+        yield value
+
+
 def distinct(values: Iterable[T | None]) -> tuple[T, ...]:
     """The values that are not None, each once."""
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
 def strings(value: bytes) -> list[str]:
-    """A list of strings, or one alone."""
-    found = _decode_strings(value)
+    """The strings in a list and in the lists in it, or one alone."""
+    try:
+        found = _decode_strings(value)
+    except msgspec.ValidationError:
+        nested = list(flattened(decode_any(value)))
+        if not all(isinstance(member, str) for member in nested):
+            raise
+        return cast("list[str]", nested)
     return [found] if isinstance(found, str) else found
 
 
@@ -80,10 +95,9 @@ def text_of(value: Mapping[str, object], attribute: str) -> str | None:
 
 
 def names(value: bytes, attributes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in a list, or a single one, of strings and of objects that have a name."""
-    found = decode_any(value)
+    """The names of strings and of objects that have one, in lists of any depth or alone."""
     named = []
-    for item in found if isinstance(found, list) else [found]:
+    for item in flattened(decode_any(value)):
         if isinstance(item, str):
             named.append(fold_line(item))
         elif isinstance(item, dict) and (present := [a for a in attributes if a in item]):

@@ -71,7 +71,7 @@ def test_a_pipe_is_spooled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["absent.json", "nixenv", "Channel"])
 def test_a_mistyped_source_is_told_what_there_is(tmp_path: Path, word: str) -> None:
     with (
-        pytest.raises(SourceError, match="neither auto, nix-env, channel, sample or -"),
+        pytest.raises(SourceError, match="neither auto, nixpkgs, nix-env, channel, sample or -"),
         fetched(word, tmp_path),
     ):
         pass

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fdnix.errors import SourceError
+from fdnix.nixpkgs.catalog import decode, read_catalog
+from fdnix.nixpkgs.package import Package
 from fdnix.nixpkgs.sources import Fetched, Limits, choose, fetch
 from support.channel_server import serving
 
@@ -64,8 +66,9 @@ def listing(nixpkgs_path: object, workdir: Path) -> bytes:
         return answer.path.read_bytes()
 
 
-def packages(nixpkgs_path: object, workdir: Path) -> dict[str, Any]:
-    decoded = json.loads(listing(nixpkgs_path, workdir))
+def packages(nixpkgs_path: object, workdir: Path, *, source: str = "nix-env") -> dict[str, Any]:
+    with evaluated(nixpkgs_path, workdir, source=source) as answer:
+        decoded = json.loads(answer.path.read_bytes())
     assert isinstance(decoded, dict)
     return decoded
 
@@ -121,8 +124,134 @@ def test_the_sets_that_only_the_published_listing_has_are_listed(
 
 
 @needs_nix
-def test_overlays_of_the_user_add_nothing(nixpkgs: Path, tmp_path: Path) -> None:
-    assert "addedByUser" not in packages(nixpkgs, tmp_path)
+@pytest.mark.parametrize("source", ["nixpkgs", "nix-env"])
+def test_nothing_of_the_users_own_changes_the_listing(
+    nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    expected = packages(nixpkgs, tmp_path, source=source)
+    overlays = tmp_path / "home" / ".config" / "nixpkgs" / "overlays.nix"
+    overlays.parent.mkdir(parents=True)
+    overlays.write_text("[ (_: super: { addedByUser = super.hello; }) ]")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert packages(nixpkgs, tmp_path, source=source) == expected
+    monkeypatch.setenv("NIX_PATH", f"nixpkgs-overlays={overlays}:nixpkgs={nixpkgs}")
+    monkeypatch.setenv("NIXPKGS_ALLOW_UNFREE", "1")
+    assert packages(nixpkgs, tmp_path, source=source) == expected
+    assert packages("<nixpkgs>", tmp_path, source=source) == expected
+
+
+# --- what nixpkgs publishes
+
+
+@needs_nix
+def test_every_attribute_path_is_listed_with_its_own_pname_as_channels_do(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    with evaluated(nixpkgs, tmp_path, source="nixpkgs") as answer:
+        catalog = read_catalog(answer.path, answer.root)
+        assert (answer.source, answer.left_out) == ("nixpkgs", ())
+    found = {entry.package_id: entry for entry in decode(catalog) if isinstance(entry, Package)}
+    assert found["python3Packages.requests"].pname == "requests"
+    assert found["python3Packages.sameHello"].pname == found["hello"].pname == "hello"
+    assert found["hello"].version == "2.12.1"
+    assert found["hello"].position == "default.nix:1"
+    listed = packages(nixpkgs, tmp_path)
+    assert found.keys() - listed.keys() == {"python3Packages.sameHello"}
+    assert listed.keys() <= found.keys()
+
+
+@needs_nix
+def test_a_nixpkgs_that_does_not_say_what_it_publishes_is_listed_by_nix_env(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    (nixpkgs / "pkgs" / "top-level" / "packages-info.nix").unlink()
+    expected = listing(nixpkgs, tmp_path)
+    url = archived(nixpkgs, nixpkgs.parent)
+    for path in (nixpkgs, nixpkgs / "default.nix"):
+        with evaluated(path, tmp_path, source="nixpkgs") as answer:
+            assert answer.source == "nix-env"
+            assert answer.path.read_bytes() == expected
+    with evaluated(url, tmp_path, source="nixpkgs") as answer:
+        assert answer.source == "nix-env"
+
+
+@needs_nix
+@pytest.mark.parametrize("published", ["5", '"\xff"', "[ ]"])
+def test_a_published_listing_that_is_none_is_said(
+    nixpkgs: Path, tmp_path: Path, published: str
+) -> None:
+    info = nixpkgs / "pkgs" / "top-level" / "packages-info.nix"
+    info.write_bytes(f"{{ }}: {published}".encode("latin-1"))
+    with (
+        pytest.raises(SourceError, match=r"packages-info\.nix gave is no .*NIXPKGS_SOURCE=nix-env"),
+        evaluated(nixpkgs, tmp_path, source="nixpkgs"),
+    ):
+        pass
+
+
+@needs_nix
+def test_a_file_that_is_not_the_whole_nixpkgs_is_listed_by_nix_env(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    (nixpkgs / "some.nix").write_text("{ ... }: { hello = (import ./. { }).hello; }")
+    with evaluated(nixpkgs / "some.nix", tmp_path, source="nixpkgs") as answer:
+        assert answer.source == "nix-env"
+        assert list(json.loads(answer.path.read_bytes())) == ["hello"]
+
+
+@needs_nix
+def test_a_tarball_is_listed_as_it_publishes_itself(nixpkgs: Path, tmp_path: Path) -> None:
+    with evaluated(archived(nixpkgs, nixpkgs.parent), tmp_path, source="nixpkgs") as answer:
+        assert answer.source == "nixpkgs"
+        assert "python3Packages.sameHello" in json.loads(answer.path.read_bytes())["packages"]
+
+
+# --- packages that do not evaluate
+
+
+@needs_nix
+def test_packages_that_do_not_evaluate_are_left_out_and_named(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    with evaluated(nixpkgs / "throwing-meta.nix", tmp_path) as answer:
+        assert list(json.loads(answer.path.read_bytes())) == ["first", "zlast"]
+        assert answer.source == "nix-env"
+    assert set(answer.left_out) == {"asserting", "missing", 'set."of+1"', "set.wrong"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_nix
+@pytest.mark.parametrize(
+    "broken", ['throw "not today"', "assert false; true", "{ }.missing", '1 + "a"']
+)
+def test_one_package_does_not_cost_what_nixpkgs_publishes(
+    nixpkgs: Path, tmp_path: Path, broken: str
+) -> None:
+    default = nixpkgs / "default.nix"
+    default.write_text(default.read_text().replace('"HTTP for humans"', f"({broken})"))
+    with evaluated(nixpkgs, tmp_path, source="nixpkgs") as answer:
+        listed = json.loads(answer.path.read_bytes())["packages"]
+        assert answer.source == "nixpkgs"
+    assert "python3Packages.requests" in answer.left_out
+    assert {"hello", "python3Packages.sameHello"} <= listed.keys()
+    assert "python3Packages.requests" not in listed
+
+
+@needs_nix
+def test_more_packages_than_can_be_left_out_are_named(nixpkgs: Path, tmp_path: Path) -> None:
+    broken = " ".join(
+        f'p{n} = derivation {{ name = "p-{n}"; system = "x"; builder = "x"; }} // '
+        "{ meta.description = { }.missing; };"
+        for n in range(20)
+    )
+    (nixpkgs / "broken.nix").write_text(f"{{ ... }}: {{ {broken} }}")
+    with (
+        pytest.raises(
+            SourceError, match=r"also without p0, p1, (?s:.)*attribute 'missing' missing"
+        ),
+        evaluated(nixpkgs / "broken.nix", tmp_path),
+    ):
+        pass
 
 
 @needs_nix
@@ -227,11 +356,17 @@ def test_a_read_only_store_gives_the_same_bytes(
 
 @needs_nix
 @pytest.mark.usefixtures("read_only_store")
-def test_a_tarball_is_evaluated_without_a_store_to_write_to(nixpkgs: Path, tmp_path: Path) -> None:
+def test_a_tarball_is_evaluated_without_a_store_to_write_to(
+    nixpkgs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    assert "hello" in packages(archived(nixpkgs, nixpkgs.parent), work)
+    with caplog.at_level("INFO"):
+        assert "hello" in packages(archived(nixpkgs, nixpkgs.parent), work)
     assert list(work.iterdir()) == []
+    # A store that holds nothing would be of no use, and is not tried.
+    [substitute] = [line for line in caplog.messages if "NIX_REMOTE" in line]
+    assert "local?root=" in substitute
 
 
 @needs_nix
@@ -287,16 +422,6 @@ def test_a_path_without_a_nixpkgs_is_named(
     with pytest.raises(SourceError, match="NIXPKGS_PATH") as raised, evaluated(path, tmp_path):
         pass
     assert repr(path) in str(raised.value)
-
-
-@needs_nix
-def test_what_nix_said_comes_with_a_listing_that_broke_off(nixpkgs: Path, tmp_path: Path) -> None:
-    with evaluated(nixpkgs / "throwing-meta.nix", tmp_path) as answer:
-        assert b'"first-1.0"' in answer.path.read_bytes()
-        with pytest.raises(ValueError, match="Expecting"):
-            json.loads(answer.path.read_bytes())
-        assert answer.warnings is not None
-        assert "second-1.0" in answer.warnings
 
 
 # --- an end to everything
@@ -420,9 +545,9 @@ def test_auto_evaluates_the_nixpkgs_that_is_there(
     nixpkgs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIX_PATH", f"nixpkgs={nixpkgs}")
-    assert choose("<nixpkgs>") == choose(str(nixpkgs)) == "nix-env"
+    assert choose("<nixpkgs>") == choose(str(nixpkgs)) == "nixpkgs"
     with evaluated("<nixpkgs>", tmp_path, source="auto") as answer:
-        assert answer.source == "nix-env"
+        assert answer.source == "nixpkgs"
 
 
 @needs_nix

@@ -109,6 +109,7 @@ let
               "httpx"
               "msgspec"
               "numpy"
+              "packaging"
               "pyarrow"
               "pydantic"
               "rich"

@@ -121,6 +121,10 @@ let
           inherit lib pkgs;
           config = lib.values "config" made.options given // {
             nix.package = pkgs.nix;
+            nix.nixPath = [
+              "nixpkgs=/etc/nixpkgs"
+              "/nix/var/nix/profiles/per-user/root/channels"
+            ];
           };
         };
         strangers = lib.unknown "config" made.options given;

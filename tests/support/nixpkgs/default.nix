@@ -2,7 +2,17 @@
 {
   config ? { },
   # As in nixpkgs: the user's own, unless the caller says otherwise.
-  overlays ? [ (_: super: { addedByUser = super.hello; }) ],
+  overlays ?
+    let
+      inPath = builtins.tryEval <nixpkgs-overlays>;
+      inHome = builtins.getEnv "HOME" + "/.config/nixpkgs/overlays.nix";
+    in
+    if inPath.success then
+      import inPath.value
+    else if builtins.pathExists inHome then
+      import inHome
+    else
+      [ ],
   system ? "x86_64-linux",
 }:
 let
@@ -185,7 +195,7 @@ let
       knownVulnerabilities = [ "CVE-2000-0001" ];
     };
     unfree = plain "unfree-1.0" {
-      available = false;
+      available = builtins.getEnv "NIXPKGS_ALLOW_UNFREE" == "1";
       license = mit // {
         free = false;
         shortName = "unfree";
@@ -198,7 +208,13 @@ let
     asserting = assert false; plain "asserting-1.0" { };
 
     python3Packages = recurse {
-      requests = plain "python3.13-requests-2.32.5" { description = "HTTP for humans"; };
+      requests = package "python3.13-requests-2.32.5" {
+        pname = "requests";
+        version = "2.32.5";
+        meta.description = "HTTP for humans";
+      };
+      # nix-env lists a value under its first attribute path only.
+      sameHello = base.hello;
       nested = recurse { deep = plain "deep-0.1" { }; };
     };
     hiddenPackages = {

@@ -1,4 +1,4 @@
-"""One catalogue file from wherever `NIXPKGS_SOURCE` says: nix-env, a channel, a file, the sample.
+"""One catalogue file from wherever `NIXPKGS_SOURCE` says: a nixpkgs, a channel, a file, the sample.
 
 What each source makes of it stays in its own module; the forms inside the file are the concern of
 `fdnix.nixpkgs.catalog`.
@@ -27,12 +27,12 @@ def _silent(_done: int, _total: int | None) -> None:
 
 
 def choose(nixpkgs_path: str) -> str:
-    """Return what `auto` means here: `nix-env` or `channel`.
+    """Return what `auto` means here: `nixpkgs` or `channel`.
 
-    `nix-env` where it is installed and `nixpkgs_path` names a nixpkgs to evaluate, since that is
+    `nixpkgs` where Nix is installed and `nixpkgs_path` names a nixpkgs to evaluate, since that is
     the nixpkgs this machine installs from; else `channel`, which needs nothing but the network.
     """
-    return "nix-env" if NixEnv(nixpkgs_path).is_ready() else "channel"
+    return "nixpkgs" if NixEnv(nixpkgs_path).is_ready() else "channel"
 
 
 @contextmanager
@@ -50,10 +50,11 @@ def fetch(
     """Yield the catalogue of `source` as a file that lasts until the context ends.
 
     Args:
-        source: `auto`, `nix-env`, `channel`, `sample`, a file's path, or `-` for standard input.
+        source: `auto`, `nixpkgs` (what it publishes, evaluated), `nix-env` (what that lists in it),
+            `channel`, `sample`, a file's path, or `-` for standard input.
         channel: The channel's name, such as `nixpkgs-unstable`.
-        nixpkgs_path: What nix-env evaluates: a path, `<nixpkgs>` or a tarball's URL. Where Nix
-            finds no `<nixpkgs>`, `nix-env` evaluates the channel's tarball.
+        nixpkgs_path: What Nix evaluates: a path, `<nixpkgs>` or a tarball's URL. Where Nix finds
+            no `<nixpkgs>`, it evaluates the channel's tarball.
         channel_url: The URL under which channels lie, such as `https://channels.nixos.org`.
         workdir: An existing directory for temporary files. A download that was cut off stays
             there, and the next call goes on with it.
@@ -65,10 +66,10 @@ def fetch(
     Raises:
         SourceError: The catalogue could not be had.
     """
+    tarball = f"{channel_url.rstrip('/')}/{channel}/nixexprs.tar.xz"
     sources: dict[str, Source] = {
-        "nix-env": NixEnv(
-            nixpkgs_path, tarball=f"{channel_url.rstrip('/')}/{channel}/nixexprs.tar.xz"
-        ),
+        "nixpkgs": NixEnv(nixpkgs_path, tarball, published=True),
+        "nix-env": NixEnv(nixpkgs_path, tarball),
         "channel": Channel(channel, channel_url, known_etag),
         "sample": Sample(),
         "-": StandardInput(),

@@ -192,7 +192,7 @@ def _persist(request: _Request, part: _Part, work: Work) -> httpx.Response:
     raise SourceError(
         f"{url} could not be downloaded, {attempt} attempts failed, the last one with: "
         f"{_cause(failure)}. Check the network and NIXPKGS_CHANNEL_URL and run again (what arrived "
-        "is kept), or set NIXPKGS_SOURCE to nix-env or to a file"
+        "is kept), or set NIXPKGS_SOURCE to nixpkgs or to a file"
     ) from failure
 
 

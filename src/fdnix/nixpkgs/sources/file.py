@@ -56,13 +56,13 @@ def _opened(path: Path) -> BufferedReader:
         return path.open("rb")
     except FileNotFoundError as error:
         raise SourceError(
-            f"NIXPKGS_SOURCE is {str(path)!r}, which is neither auto, nix-env, channel, sample or -"
-            " nor a file that exists"
+            f"NIXPKGS_SOURCE is {str(path)!r}, which is neither auto, nixpkgs, nix-env, channel,"
+            " sample or - nor a file that exists"
         ) from error
     except IsADirectoryError as error:
         raise SourceError(
             f"NIXPKGS_SOURCE is {str(path)!r}, which is a directory; give a catalogue file, "
-            "or set NIXPKGS_SOURCE=nix-env and NIXPKGS_PATH to this directory"
+            "or set NIXPKGS_SOURCE=nixpkgs and NIXPKGS_PATH to this directory"
         ) from error
     except OSError as error:
         raise SourceError(

@@ -1,50 +1,42 @@
-"""The catalogue as the installed nix-env evaluates it, in `nix-env -qaP --json --meta` form."""
+"""The catalogue as the installed Nix evaluates it, from a nixpkgs on this machine or a tarball.
+
+Either as nixpkgs publishes it, in the channel's form, or as `nix-env -qaP --json --meta` lists it:
+each value once, under the first of its attribute paths.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
-import logging
 import os
 import re
-import selectors
 import shutil
 import signal
-import subprocess
 import tempfile
-import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import msgspec
 
 from fdnix.errors import SourceError
+from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
 from fdnix.nixpkgs.sources.source import Fetched, nameless_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fdnix.nixpkgs.sources.source import Progress, Work
-
-logger = logging.getLogger(__name__)
+    from fdnix.nixpkgs.sources.source import Work
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|channel:|flake:)", re.IGNORECASE)
 _LOOKUP = re.compile(r"<[A-Za-z0-9][A-Za-z0-9._+/-]*>")
 _COMMIT = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 _SUFFIX_COMMIT = re.compile(r"\.([0-9a-f]{7,40})$")
 
-# How a store that this user may not write to, or a daemon that is not there, shows itself: among
-# others as "opening lock file '/nix/var/nix/db/big-lock': Permission denied". The last one is
-# what the store that stands in for it says when nixpkgs has first to be downloaded into a store.
-_STORE_REFUSED = re.compile(
-    r"Permission denied|Operation not permitted|Read-only file system"
-    r"|cannot connect to (?:socket|daemon)|not supported by store 'dummy"
-)
-_STDERR_KEPT = 64 * 1024
 _MESSAGE_LINES = 15
-_ASIDE_SECONDS = 60
-_GRACE_SECONDS = 2.0
+_WARNINGS_KEPT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,8 @@ class NixEnv:
 
     nixpkgs_path: str
     tarball: str | None = None
+    published: bool = False
+    """Whether to evaluate the listing that nixpkgs publishes, where it says how."""
 
     def is_ready(self) -> bool:
         """Tell whether nix-env is installed and `nixpkgs_path` leads to a nixpkgs.
@@ -66,17 +60,18 @@ class NixEnv:
 
     @contextmanager
     def fetch(self, work: Work) -> Iterator[Fetched]:
-        """Yield the catalogue, evaluated by nix-env.
+        """Yield the catalogue, evaluated by Nix.
 
-        The listing is the one the channels publish: nixpkgs' own configuration for it, no aliases,
-        no overlays of the user, and packages that are broken, insecure or unfree listed with their
-        flags (nix-env only marks them; allowing them would change `meta.available`).
+        It has no aliases, nothing of the user's own, and packages that are broken, insecure or
+        unfree with their flags (Nix only marks them; allowing them would change
+        `meta.available`). Packages of which nixpkgs says something that cannot be evaluated are
+        left out, and named.
 
-        nix-env and whatever it started are ended when the time is over or this process is told to
+        Nix and whatever it started are ended when the time is over or this process is told to
         stop.
 
         Raises:
-            SourceError: nix-env is missing, was ended, failed or listed nothing, or there is no
+            SourceError: Nix is missing, was ended, failed or listed nothing, or there is no
                 nixpkgs at `nixpkgs_path`.
         """
         if shutil.which("nix-env") is None:
@@ -84,28 +79,32 @@ class NixEnv:
                 "nix-env is not installed (or not on PATH); install Nix, which Debian packages as "
                 "nix-bin, or set NIXPKGS_SOURCE=channel to download the catalogue instead"
             )
-        nixpkgs_path = self._to_evaluate()
-        command = _command(nixpkgs_path)
+        nixpkgs = _located(self._to_evaluate())
         deadline = time.monotonic() + work.limits.total
         with (
             nameless_file(work.directory) as (listing, path),
-            tempfile.TemporaryDirectory(dir=work.directory, prefix="nix-store-") as store,
+            tempfile.TemporaryDirectory(dir=work.directory, prefix="nix-store-") as scratch,
         ):
+            evaluator = Evaluator(
+                listing, Path(scratch), deadline, work.progress, downloads=nixpkgs.is_url
+            )
             try:
-                outcome = _with_any_store(command, listing, store, deadline, work.progress)
+                listed = _list(nixpkgs, evaluator, published=self.published)
             except TimeoutError as error:
                 raise SourceError(
-                    f"nix-env had not finished evaluating {nixpkgs_path!r} after "
+                    f"Nix had not finished evaluating {nixpkgs.path!r} after "
                     f"{work.limits.total:g} s and was ended; raise NIXPKGS_TIMEOUT, or set "
                     "NIXPKGS_SOURCE=channel"
                 ) from error
-            _check(outcome, listing, nixpkgs_path)
+            outcome = listed.outcome
             yield Fetched(
                 path=path,
-                source="nix-env",
-                revision=_revision(nixpkgs_path, _directory(nixpkgs_path), outcome.env),
+                source=listed.source,
+                revision=_revision(nixpkgs.path, nixpkgs.directory, outcome.env),
                 nix_version=_version(),
-                warnings=outcome.stderr.strip() or None,
+                warnings=outcome.stderr.strip()[-_WARNINGS_KEPT:] or None,
+                root=nixpkgs.directory,
+                left_out=listed.left_out,
             )
 
     def _to_evaluate(self) -> str:
@@ -114,43 +113,174 @@ class NixEnv:
         return self.tarball if missing and self.tarball else path
 
 
-def _command(nixpkgs_path: str) -> list[str]:
-    """Return the nix-env call; a path in it is absolute, so none is taken for an option."""
-    if _URL.match(nixpkgs_path):
-        file = nixpkgs_path
-        root = f"builtins.fetchTarball {_nix_string(nixpkgs_path)}"
-    elif _LOOKUP.fullmatch(nixpkgs_path):
-        file = root = nixpkgs_path
-    else:
-        directory = _directory(nixpkgs_path)
-        if directory is None:
-            raise SourceError(
-                f"NIXPKGS_PATH is {nixpkgs_path!r}, where there is no nixpkgs (a directory with "
-                "default.nix, or a .nix file); set it to a path, to <nixpkgs> or to a tarball's "
-                "URL, or set NIXPKGS_SOURCE=channel"
-            )
-        file = str(Path(nixpkgs_path).resolve())
-        root = f"/. + {_nix_string(str(directory))}"
+@dataclass(frozen=True)
+class _Nixpkgs:
+    """A nixpkgs as the user names it, and as Nix finds it."""
+
+    path: str
+    file: str
+    """What nix-env takes; absolute, so that none is taken for an option."""
+    root: str
+    """A Nix expression for its directory."""
+    directory: Path | None
+    """That directory, if it is on this machine."""
+
+    @property
+    def is_url(self) -> bool:
+        return _URL.match(self.path) is not None
+
+    @property
+    def imported(self) -> str:
+        """A Nix expression for what the file evaluates to."""
+        if self.is_url:
+            return f"import ({self.root})"
+        return f"import {self.file if self.directory is None else self._absolute}"
+
+    @property
+    def _absolute(self) -> str:
+        return f"(/. + {_nix_string(self.file)})"
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the file is the nixpkgs whose own listing may be evaluated in its place."""
+        if self.directory is None:
+            return self.is_url and not self.path.lower().startswith("flake:")
+        whole = Path(self.file) in {self.directory, self.directory / "default.nix"}
+        return whole and (self.directory / _PUBLISHED).is_file()
+
+
+def _located(path: str) -> _Nixpkgs:
+    directory = _directory(path)
+    if _URL.match(path):
+        return _Nixpkgs(path, path, f"builtins.fetchTarball {_nix_string(path)}", None)
+    if directory is not None:
+        file = str(directory if _LOOKUP.fullmatch(path) else Path(path).resolve())
+        return _Nixpkgs(path, file, f"/. + {_nix_string(str(directory))}", directory)
+    if _LOOKUP.fullmatch(path):
+        return _Nixpkgs(path, path, path, None)
+    raise SourceError(
+        f"NIXPKGS_PATH is {path!r}, where there is no nixpkgs (a directory with "
+        "default.nix, or a .nix file); set it to a path, to <nixpkgs> or to a tarball's "
+        "URL, or set NIXPKGS_SOURCE=channel"
+    )
+
+
+# What channels publish is made by this file since NixOS/nixpkgs#451424 (see make-tarball.nix).
+_PUBLISHED = "pkgs/top-level/packages-info.nix"
+
+
+@dataclass(frozen=True)
+class _Listed:
+    source: Literal["nixpkgs", "nix-env"]
+    outcome: Outcome
+    left_out: tuple[str, ...] = ()
+
+
+def _list(nixpkgs: _Nixpkgs, evaluator: Evaluator, *, published: bool) -> _Listed:
+    """Have the listing in the evaluator's output, as nixpkgs publishes it or as nix-env prints it.
+
+    Packages are left out of it only where it cannot be had with them.
+    """
+    env = apart_from_the_user()
+    if _LOOKUP.fullmatch(nixpkgs.file):
+        env["NIX_PATH"] = os.environ.get("NIX_PATH", "")
+    if published and nixpkgs.publishes:
+        outcome = evaluator.run(_published(nixpkgs), env)
+        if outcome.returncode == 0:
+            if _unpack(evaluator.output):
+                return _Listed("nixpkgs", outcome)
+            env = outcome.env
+        else:
+            return _list_sound("nixpkgs", nixpkgs, evaluator, outcome)
+    outcome = evaluator.run(_command(nixpkgs.file, _arguments(nixpkgs)), env)
+    if outcome.returncode == 0 and _is_whole(evaluator.output):
+        _check_listing(outcome, evaluator.output, nixpkgs.path)
+        return _Listed("nix-env", outcome)
+    return _list_sound("nix-env", nixpkgs, evaluator, outcome)
+
+
+def _list_sound(
+    source: Literal["nixpkgs", "nix-env"],
+    nixpkgs: _Nixpkgs,
+    evaluator: Evaluator,
+    failed: Outcome,
+) -> _Listed:
+    """Have the listing without the packages that do not evaluate, which sound.nix finds.
+
+    What it cannot catch (a missing attribute, a wrong type) ends Nix, but names the package, which
+    the next attempt then leaves out.
+
+    Raises:
+        SourceError: Nix fails for another reason, or one package after the other ends it.
+    """
+    if failed.returncode == -signal.SIGKILL:
+        raise _failure(failed, nixpkgs.path)
+    culprits: list[str] = []
+    while len(culprits) <= _MOST_CULPRITS:
+        sound = (
+            f"import (/. + {_nix_string(str(_SOUND))}) {{ without = [ {_list_of(culprits)} ]; }}"
+        )
+        if source == "nixpkgs":
+            command = _published(nixpkgs, f"({sound}).published")
+        else:
+            wrapper = evaluator.scratch / "sound.nix"
+            arguments = f"{{ {' '.join(f'{n} = {v};' for n, v in _arguments(nixpkgs).items())} }}"
+            wrapper.write_text(f"({sound}).packages ({nixpkgs.imported}) {arguments}")
+            command = _command(str(wrapper), {})
+        outcome = evaluator.run([command[0], "--show-trace", *command[1:]], failed.env)
+        whole = _unpack if source == "nixpkgs" else _is_whole
+        if outcome.returncode == 0 and whole(evaluator.output):
+            _check_listing(outcome, evaluator.output, nixpkgs.path)
+            return _Listed(source, outcome, tuple(_LEFT_OUT.findall(outcome.stderr)))
+        found = set(_CULPRIT.findall(outcome.stderr)) - set(culprits)
+        if not found:
+            break
+        # The context of a package lies within those of the sets that it is in.
+        culprits.append(max(found, key=len))
+    raise _failure(failed, nixpkgs.path, culprits)
+
+
+_SOUND = Path(__file__).with_name("sound.nix")
+_MOST_CULPRITS = 10
+_CULPRIT = re.compile(r"while evaluating package set attribute path '(.+)'")
+_LEFT_OUT = re.compile(r"^trace: fdnix leaves out (.+)$", re.MULTILINE)
+
+
+def _published(nixpkgs: _Nixpkgs, importer: str = "file: import file { }") -> list[str]:
+    """Return the call that prints the published listing as a JSON string, or null without one."""
+    expression = (
+        f'let file = {nixpkgs.root} + "/{_PUBLISHED}"; in '
+        f"if builtins.pathExists file then ({importer}) file else null"
+    )
+    return ["nix-instantiate", "--eval", "--json", "--expr", expression]
+
+
+def _command(file: str, arguments: Mapping[str, str]) -> list[str]:
+    given = [("--arg", name, value) for name, value in arguments.items()]
     return [
         *("nix-env", "--file", file, "--query", "--available"),
         *("--attr-path", "--json", "--meta"),
-        *("--arg", "config", _config(root)),
-        *("--arg", "overlays", "[ ]"),
+        *itertools.chain.from_iterable(given),
     ]
 
 
-def _config(root: str) -> str:
-    """Return a Nix expression for what nixpkgs itself makes packages.json with.
+def _arguments(nixpkgs: _Nixpkgs) -> dict[str, str]:
+    """Return Nix expressions for what nixpkgs made packages.json with when nix-env listed it.
 
     That is pkgs/top-level/packages-config.nix (used by pkgs/top-level/make-tarball.nix): no
     aliases, and package sets that nix-env would otherwise not descend into, such as R's.
     """
-    if root.startswith('builtins.fetchTarball "flake:'):
-        return "{ allowAliases = false; }"
-    return (
-        f'let file = {root} + "/pkgs/top-level/packages-config.nix"; in '
-        "(if builtins.pathExists file then import file else { }) // { allowAliases = false; }"
-    )
+    config = "{ allowAliases = false; }"
+    if not nixpkgs.path.lower().startswith("flake:"):
+        config = (
+            f'let file = {nixpkgs.root} + "/pkgs/top-level/packages-config.nix"; in '
+            f"(if builtins.pathExists file then import file else {{ }}) // {config}"
+        )
+    return {"config": config, "overlays": "[ ]"}
+
+
+def _list_of(texts: Iterable[str]) -> str:
+    return " ".join(map(_nix_string, texts))
 
 
 def _nix_string(text: str) -> str:
@@ -158,184 +288,67 @@ def _nix_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("${", "\\${")
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    returncode: int
-    stderr: str
-    env: dict[str, str]
-
-
-def _with_any_store(
-    command: list[str], output: BinaryIO, store: str, deadline: float, progress: Progress
-) -> _Outcome:
-    """Run nix-env, and run it again without the machine's store where that refuses this user.
-
-    Evaluating writes nothing to a store, so the one that holds nothing (`dummy://`) gives the same
-    output. A nixpkgs that has to be downloaded needs a real one, which `store` becomes.
-    A NIX_REMOTE that the user has set is left alone.
-    """
-    outcome = _run(command, dict(os.environ), output, deadline, progress)
-    if "NIX_REMOTE" in os.environ:
-        return outcome
-    refusals = ""
-    for substitute in (
-        {"NIX_REMOTE": "dummy://"},
-        # Where the store is not this user's to write, the home directory may not be either.
-        {"NIX_REMOTE": f"local?root={store}", "XDG_CACHE_HOME": store},
-    ):
-        if outcome.returncode == 0 or not _STORE_REFUSED.search(outcome.stderr):
-            break
-        refusals += outcome.stderr
-        remote = substitute["NIX_REMOTE"]
-        logger.info("the Nix store cannot be used, evaluating with NIX_REMOTE=%s", remote)
-        outcome = _run(command, os.environ | substitute, output, deadline, progress)
-    return (
-        outcome if outcome.returncode == 0 else replace(outcome, stderr=refusals + outcome.stderr)
-    )
-
-
-def _run(
-    command: list[str], env: dict[str, str], output: BinaryIO, deadline: float, progress: Progress
-) -> _Outcome:
-    """Run `command` with its standard output in `output`, and its end awaited.
-
-    The output goes through a pipe: should this process be killed outright, the pipe breaks, and
-    the child ends at its next output.
+def _unpack(listing: BinaryIO) -> bool:
+    """Put the document that a JSON string holds in its place; tell whether there is one.
 
     Raises:
-        TimeoutError: The deadline (of `time.monotonic`) passed; the command was ended.
+        SourceError: There is no string, or it is not UTF-8, which Nix allows.
     """
-    with (
-        _stop_signals() as stops,
-        selectors.DefaultSelector() as selector,
-        subprocess.Popen(  # noqa: S603 - no shell, and paths are absolute
-            command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        ) as process,
-    ):
-        output.seek(0)
-        output.truncate()
-        try:
-            assert process.stdout is not None  # noqa: S101 - for the type checker
-            assert process.stderr is not None  # noqa: S101
-            stderr = b""
-            stdout = process.stdout.fileno()
-            streams = {stdout, process.stderr.fileno()}
-            for source in (*streams, stops):
-                selector.register(source, selectors.EVENT_READ)
-            while streams:
-                for key, _ in selector.select(_left(deadline)):
-                    if key.fd == stops:
-                        _raise_stop(stops)
-                    chunk = os.read(key.fd, 1 << 16)
-                    if not chunk:
-                        selector.unregister(key.fd)
-                        streams.remove(key.fd)
-                    elif key.fd == stdout:
-                        output.write(chunk)
-                        progress(output.tell(), None)
-                    else:
-                        stderr = (stderr + chunk)[-_STDERR_KEPT:]
-            returncode = process.wait(_left(deadline))
-        except subprocess.TimeoutExpired as error:
-            _end(process)
-            raise TimeoutError from error
-        except BaseException:
-            _end(process)
-            raise
-    return _Outcome(returncode, stderr.decode(errors="replace"), env)
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its group: kindly, then not."""
-    # macOS answers PermissionError for a group of which only an unreaped leader is left.
-    gone = (ProcessLookupError, PermissionError)
-    try:
-        with suppress(*gone, subprocess.TimeoutExpired):
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(_GRACE_SECONDS)
-    finally:
-        with suppress(*gone):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[int]:
-    """Yield a file descriptor from which the numbers of signals that ask to stop can be read.
-
-    A handler that raises could do so while the child is being started, and nobody would end it.
-    Only signals that still have Python's own handling are taken, and only in the main thread,
-    where alone handlers can be set. One that nobody read is raised at the end.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    handlers: dict[signal.Signals, object] = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    taken = (
-        {n: signal.getsignal(n) for n, usual in handlers.items() if signal.getsignal(n) is usual}
-        if threading.current_thread() is threading.main_thread()
-        else {}
-    )
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        os.write(writer, bytes([number]))
-
-    for number in taken:
-        signal.signal(number, note)
-    try:
-        yield reader
-        _raise_stop(reader)
-    finally:
-        for number, handler in taken.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
-
-
-def _raise_stop(reader: int) -> None:
-    """Raise what stands for the signal in `reader`, if there is one."""
-    with suppress(BlockingIOError):
-        number = os.read(reader, 1)[0]
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
-
-
-def _check(outcome: _Outcome, listing: BinaryIO, nixpkgs_path: str) -> None:
-    lines = outcome.stderr.strip().splitlines()
-    said = "\n".join(lines[-_MESSAGE_LINES:]) or "(nothing)"
-    if outcome.returncode == -signal.SIGKILL:
-        raise SourceError(
-            f"nix-env was killed while it evaluated {nixpkgs_path!r}, probably because memory ran "
-            "out (nixpkgs takes several GB); set NIXPKGS_SOURCE=channel to evaluate nothing. "
-            f"It said:\n{said}"
-        )
-    if outcome.returncode != 0:
-        raise SourceError(
-            f"nix-env could not evaluate NIXPKGS_PATH {nixpkgs_path!r} (exit status "
-            f"{outcome.returncode}); correct it, or set NIXPKGS_SOURCE=channel. It said:\n{said}"
-        )
     listing.seek(0)
+    try:
+        document = msgspec.json.decode(listing.read(), type=str | None)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"what {_PUBLISHED} gave is no text in JSON ({error}); set NIXPKGS_SOURCE=nix-env"
+        ) from error
+    if document is None:
+        return False
+    listing.seek(0)
+    listing.truncate()
+    listing.write(document.encode())
+    listing.seek(0)
+    return True
+
+
+def _is_whole(listing: BinaryIO) -> bool:
+    """Tell whether the listing is JSON: Nix before 2.9 goes on behind a value that throws."""
+    listing.seek(0)
+    try:
+        msgspec.json.decode(listing.read(), type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    finally:
+        listing.seek(0)
+    return True
+
+
+def _check_listing(outcome: Outcome, listing: BinaryIO, nixpkgs_path: str) -> None:
     start = listing.read(16)
     listing.seek(0)
     if not start.strip(b"{} \n"):
         raise SourceError(
-            f"nix-env listed no package in NIXPKGS_PATH {nixpkgs_path!r}; is it a nixpkgs? "
+            f"Nix listed no package in NIXPKGS_PATH {nixpkgs_path!r}; is it a nixpkgs? "
+            f"It said:\n{_end_of(outcome)}"
+        )
+
+
+def _failure(outcome: Outcome, nixpkgs_path: str, culprits: Sequence[str] = ()) -> SourceError:
+    said = _end_of(outcome)
+    if outcome.returncode == -signal.SIGKILL:
+        return SourceError(
+            f"Nix was killed while it evaluated {nixpkgs_path!r}, probably because memory ran "
+            "out (nixpkgs takes several GB); set NIXPKGS_SOURCE=channel to evaluate nothing. "
             f"It said:\n{said}"
         )
+    named = f" also without {', '.join(culprits)}" if culprits else ""
+    return SourceError(
+        f"Nix could not evaluate NIXPKGS_PATH {nixpkgs_path!r}{named} (exit status "
+        f"{outcome.returncode}); correct it, or set NIXPKGS_SOURCE=channel. It said:\n{said}"
+    )
+
+
+def _end_of(outcome: Outcome) -> str:
+    return "\n".join(outcome.stderr.strip().splitlines()[-_MESSAGE_LINES:]) or "(nothing)"
 
 
 def _directory(nixpkgs_path: str) -> Path | None:
@@ -343,7 +356,7 @@ def _directory(nixpkgs_path: str) -> Path | None:
     if _URL.match(nixpkgs_path):
         return None
     if _LOOKUP.fullmatch(nixpkgs_path):
-        found = _aside(["nix-instantiate", "--find-file", nixpkgs_path[1:-1]])
+        found = aside(["nix-instantiate", "--find-file", nixpkgs_path[1:-1]])
         return None if found is None else _directory(found)
     path = Path(nixpkgs_path)
     with suppress(OSError):
@@ -367,12 +380,12 @@ def _revision(nixpkgs_path: str, directory: Path | None, env: dict[str, str]) ->
         # In the store that it was evaluated from, where it lies already.
         root = f"builtins.fetchTarball {_nix_string(nixpkgs_path)}"
         read = f'builtins.readFile ({root} + "/.git-revision")'
-        said = _aside(["nix-instantiate", "--eval", "--json", "--expr", read], env)
+        said = aside(["nix-instantiate", "--eval", "--json", "--expr", read], env)
         return said and str(json.loads(said)).strip()
     with suppress(OSError):
         return (directory / ".git-revision").read_text().strip() or None
     if (directory / ".git").exists():
-        return _aside(["git", "-C", str(directory), "rev-parse", "--verify", "HEAD"])
+        return aside(["git", "-C", str(directory), "rev-parse", "--verify", "HEAD"])
     with suppress(OSError):
         suffix = _SUFFIX_COMMIT.search((directory / ".version-suffix").read_text().strip())
         return suffix and suffix[1]
@@ -380,22 +393,5 @@ def _revision(nixpkgs_path: str, directory: Path | None, env: dict[str, str]) ->
 
 
 def _version() -> str | None:
-    said = _aside(["nix-env", "--version"])
+    said = aside(["nix-env", "--version"])
     return said and said.split()[-1]
-
-
-def _aside(command: list[str], env: dict[str, str] | None = None) -> str | None:
-    """Return what a quick command prints, or None where it fails; it needs no store by default."""
-    with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(  # noqa: S603
-            command,
-            env={"NIX_REMOTE": "dummy://"} | os.environ if env is None else env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_ASIDE_SECONDS,
-            text=True,
-            errors="replace",
-        )
-        return done.stdout.strip() or None
-    return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-SourceName = Literal["nix-env", "channel", "sample", "file"]
+SourceName = Literal["nixpkgs", "nix-env", "channel", "sample", "file"]
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes had so far, and the bytes there will be where that is known."""
@@ -47,7 +47,11 @@ class Fetched:
     """What `fetch` takes as `known_etag` the next time."""
     nix_version: str | None = None
     warnings: str | None = None
-    """The end of what nix-env wrote to stderr although it succeeded."""
+    """The end of what Nix wrote to stderr although it succeeded."""
+    root: Path | None = None
+    """The directory of the nixpkgs that was evaluated, which positions start with."""
+    left_out: tuple[str, ...] = ()
+    """Attribute paths of packages that are missing, since something of them does not evaluate."""
 
 
 @dataclass(frozen=True)

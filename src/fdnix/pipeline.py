@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from fdnix.nixpkgs.catalog import Catalog, Rejected
+    from fdnix.nixpkgs.catalog import Catalog
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
 

@@ -191,10 +191,11 @@ class SearchIndex:
         started = time.perf_counter()
         text = _bindable(text)
         session = self._session()
-        words = session.words(text)
+        filters = filters or _NO_FILTERS
+        words = session.words(text, filters)
         vector, notice = self._vector(words)
         embedded = time.perf_counter()
-        found = session.run(text, words, vector, filters or _NO_FILTERS, limit, max(0, offset))
+        found = session.run(text, words, vector, filters, limit, max(0, offset))
         done = time.perf_counter()
         return SearchResults(
             hits=[_hit(row) for row in found.rows],
@@ -255,11 +256,19 @@ class _Session:
             )
         )
 
-    def words(self, text: str) -> str:
-        """What of `text` is to be matched: without its filters and quotation marks."""
-        if text.replace(" ", "").isalnum():
+    def words(self, text: str, filters: Filters) -> str:
+        """What of `text` is to be matched; keeps it and the filters that stand beside it."""
+        plain = text.replace(" ", "").isalnum()
+        if plain and filters == _NO_FILTERS:
             return text.strip()
-        row = self._connection.execute("SELECT fdnix_query_text(?)", [text]).fetchone()
+        values = asdict(filters)
+        marks = ", ".join("?" * (1 + len(FILTERS)))
+        self._connection.execute("DELETE FROM temp.narrowed")
+        self._connection.execute(
+            f"INSERT INTO temp.narrowed VALUES ({marks})",  # noqa: S608
+            [text, *(values[row.field] for row in FILTERS)],
+        )
+        row = self._connection.execute("EXECUTE words").fetchone()
         return str(row[0]) if row else ""
 
     def run(
@@ -279,7 +288,9 @@ class _Session:
         complaints: list[str] = []
         self._ask(words, vector)
         if filtered:
-            complaints += self._narrow(text, filters)
+            self._connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
+        if ":" in text:
+            complaints += self._texts("EXECUTE complain")
         unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
         if unknown:
             self._connection.execute("EXECUTE correct")
@@ -299,20 +310,6 @@ class _Session:
         encoded = vector and f"[{','.join(f'{number:.9g}' for number in vector)}]"
         self._connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
         self._connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
-
-    def _narrow(self, text: str, filters: Filters) -> list[str]:
-        """Keep what the search is narrowed to: what of it is no filter, in sentences."""
-        values = asdict(filters)
-        marks = ", ".join("?" * (1 + len(FILTERS)))
-        self._connection.execute("DELETE FROM temp.narrowed; DELETE FROM temp.filters")
-        self._connection.execute(
-            f"INSERT INTO temp.narrowed VALUES ({marks})",  # noqa: S608
-            [text, *(values[row.field] for row in FILTERS)],
-        )
-        self._connection.execute("EXECUTE narrow")
-        if ":" not in text:
-            return []
-        return self._texts("SELECT unnest(fdnix_complaints(query)) FROM temp.narrowed")
 
     def _texts(self, query: str) -> list[str]:
         return [str(text) for (text,) in self._connection.execute(query).fetchall()]

@@ -217,8 +217,8 @@ def _refuse_to_lose_vectors(path: Path, full: Path) -> None:
         return
     if standing:
         raise DataError(
-            f"{full}: has no vectors, and {path} has {standing:,}; run fdnix embed first, or remove "
-            f"{path} to have one that is searched by words alone"
+            f"{full}: has no vectors, and {path} has {standing:,}; run fdnix embed first, or "
+            f"remove {path} to have one that is searched by words alone"
         )
 
 

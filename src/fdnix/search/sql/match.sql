@@ -20,29 +20,29 @@ unknown AS MATERIALIZED (
     SELECT word, length(word) AS size, fdnix_letters(word) AS letters
     FROM (SELECT unnest(unknown_words) AS word)
 ),
-compared AS (
-    SELECT
-        u.word AS asked, u.size, v.word, v.term_id, v.idf, v.entries,
-        -- CASE, so that the distance is computed for the few only: filters may run in any order.
-        CASE WHEN fdnix_may_be(v.letters, u.letters, fdnix_edits(u.size))
-        THEN damerau_levenshtein(v.word, u.word) END AS edits
-    FROM unknown AS u
-    JOIN search_vocabulary AS v
-        ON length(v.word) BETWEEN u.size - fdnix_edits(u.size) AND u.size + fdnix_edits(u.size)
-),
-completed AS MATERIALIZED (
-    SELECT u.word AS asked, v.word, v.term_id, v.idf, v.entries
-    FROM unknown AS u JOIN search_vocabulary AS v ON starts_with(v.word, u.word)
-    WHERE u.word = last_word
+compared AS MATERIALIZED (
+    SELECT asked, word, term_id, idf, entries, size, edits, completes
+    FROM (
+        SELECT
+            u.word AS asked, u.size, v.word, v.term_id, v.idf, v.entries,
+            -- CASE, so that the distance is computed for the few only.
+            CASE WHEN abs(length(v.word) - u.size) <= fdnix_edits(u.size)
+                AND fdnix_may_be(v.letters, u.letters, fdnix_edits(u.size))
+            THEN damerau_levenshtein(v.word, u.word) END AS edits,
+            u.word = last_word AND starts_with(v.word, u.word) AS completes
+        FROM unknown AS u CROSS JOIN search_vocabulary AS v
+    )
+    WHERE completes OR edits <= fdnix_edits(size)
 ),
 likeliest AS (
     SELECT -dense_rank() OVER (ORDER BY asked) AS slot, term_id, idf, similarity
     FROM (
         SELECT asked, word, term_id, idf, entries, (1 - edits / size)::FLOAT AS similarity
         FROM compared
-        WHERE edits <= CASE WHEN EXISTS (FROM completed) THEN 1 ELSE fdnix_edits(size) END
+        WHERE edits <= CASE WHEN EXISTS (FROM compared WHERE completes) THEN 1
+            ELSE fdnix_edits(size) END
         UNION ALL
-        SELECT *, 0.8::FLOAT FROM completed
+        SELECT asked, word, term_id, idf, entries, 0.8::FLOAT FROM compared WHERE completes
     )
     QUALIFY
         row_number() OVER (PARTITION BY asked ORDER BY similarity DESC, entries DESC, word) <= 4

@@ -11,6 +11,10 @@ CREATE TEMP TABLE filters AS SELECT fdnix_filters(query, {parameters}) AS filter
 CREATE TEMP TABLE question AS
 SELECT *, NULL::FLOAT[] AS vector FROM fdnix_understand('') LIMIT 0;
 
+PREPARE words AS SELECT fdnix_query_text(query) FROM temp.narrowed;
+
+PREPARE complain AS SELECT unnest(fdnix_complaints(query)) FROM temp.narrowed;
+
 PREPARE narrow AS
 INSERT INTO temp.filters SELECT fdnix_filters(query, {parameters}) FROM temp.narrowed;
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"boto3", "brotli", "httpx", "model2vec", "msgspec", "numpy", "pyarrow", "pydantic"} | {
+EXTRAS = {"boto3", "brotli", "httpx", "msgspec", "numpy", "packaging", "pyarrow", "pydantic"} | {
     "duckdb_extension_fts",
     "duckdb_extension_vss",
     "zstandard",
 }
 """The modules of the extras `index` and `aws`."""
 
-NOT_FOR_SEARCH = {"boto3", "httpx", "pyarrow", "pydantic", "rich"}
+NOT_FOR_SEARCH = EXTRAS | {"rich"}
 
 MAIN = """
 import atexit, sys

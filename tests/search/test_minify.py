@@ -11,7 +11,6 @@ from fdnix import pipeline
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.file_info import read_file_info
 from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
-from fdnix.embedding.local import embed_words
 from fdnix.errors import DataError
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def write_minified(full: Path, path: Path, settings: Settings) -> minify.MinifiedReport:
     options = pipeline.minify_options(settings)
-    return minify.write_minified(full, path, options, embed_words=embed_words)
+    return minify.write_minified(full, path, options, words=WORDS)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

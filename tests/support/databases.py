@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import fdnix
 from fdnix.database.connection import connect, read_sql
 from fdnix.database.file_info import SCHEMA_VERSION, write_file_info
+from fdnix.database.full import create_embeddings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -23,7 +24,7 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
 def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
     with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
         connection.execute(read_sql("database", "full"))
-        connection.execute(read_sql("database", "embeddings").format(dimensions=4))
+        create_embeddings(connection, dimensions=4, head=4)
         connection.execute(
             """
             INSERT INTO packages BY NAME

@@ -14,6 +14,7 @@ from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
 from fdnix.errors import DataError
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
+from support.search import WORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +124,7 @@ def test_a_file_too_large_without_its_index_is_refused_and_the_largest_tables_na
     path = tmp_path / "fdnix.duckdb"
     write_minified(indexed.output_path, path, indexed)
     before = path.read_bytes()
-    with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES; its largest tables: \w.* bytes\)"):
+    with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES .*; its largest tables: \w.* bytes\)"):
         write_minified(indexed.output_path, path, indexed.replace(minified_max_bytes=100_000))
     assert path.read_bytes() == before
 

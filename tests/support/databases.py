@@ -28,7 +28,8 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
         connection.execute(
             """
             INSERT INTO packages BY NAME
-            SELECT 'p' || i AS package_id, 'p' || i AS name, 'p' || i AS pname,
+            SELECT 'p' || i AS package_id, 'p' || i AS attribute_name, 'p' || i AS base_name,
+                   'p' || i AS name, 'p' || i AS pname,
                    sha256(i::VARCHAR) AS content_hash, now() AS indexed_at,
                    repeat(sha256(i::VARCHAR), 10) AS description
             FROM range(?) AS r(i)

@@ -53,6 +53,20 @@ CREATE TABLE search_vocabulary(hash UINTEGER,
     letters BIGINT,
     related STRUCT(term_id INTEGER,
     similarity UTINYINT)[]);
+CREATE VIEW packages_fts_source AS SELECT package_id,
+    concat_ws(' ',
+    regexp_replace(package_id,
+    '[^A-Za-z0-9]+',
+    ' ',
+    'g'),
+    CASE  WHEN ((NOT contains(package_id,
+    pname))) THEN (regexp_replace(pname,
+    '[^A-Za-z0-9]+',
+    ' ',
+    'g')) ELSE NULL END) AS "name",
+    main_program AS "program",
+    description,
+    long_description FROM packages;
 CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (head);
 CREATE INDEX packages_entry_idx ON packages(entry_id);
 CREATE INDEX search_postings_term_idx ON search_postings(term_id);

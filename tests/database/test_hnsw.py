@@ -32,7 +32,8 @@ USUAL = HnswOptions(m=16, ef_construction=200, ef_search=40)
 
 def random_vectors(rows: int, dimensions: int) -> NDArray[np.float32]:
     vectors = np.random.default_rng(1).normal(size=(rows, dimensions)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: int, dimensions: int = 8) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+import fdnix
 from fdnix import pipeline
+from fdnix.database import file_info
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.file_info import read_file_info
 from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
@@ -17,8 +21,6 @@ from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.search import WORDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fdnix.settings import Settings
 
 
@@ -148,6 +150,23 @@ def test_a_changed_setting_makes_the_file_anew(
     changed = indexed.replace(**setting)
     assert not write_minified(indexed.output_path, path, changed).unchanged
     assert rows(path, f"FROM {changed.fts_index_name}('compiler')")
+
+
+@pytest.mark.parametrize("source", ["search/sql/rank.sql", "search/build.py", "database/hnsw.py"])
+def test_a_file_that_other_code_made_is_made_anew(
+    source: str, indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "fdnix"
+    for package in ("search", "database"):
+        shutil.copytree(Path(fdnix.__file__).with_name(package), code / package)
+    monkeypatch.setattr(file_info, "__file__", str(code / "database" / "file_info.py"))
+    path = tmp_path / "fdnix.duckdb"
+    write_minified(indexed.output_path, path, indexed)
+    assert write_minified(indexed.output_path, path, indexed).unchanged
+    with (code / source).open("a") as text:
+        text.write("\n")
+    assert not write_minified(indexed.output_path, path, indexed).unchanged
+    assert write_minified(indexed.output_path, path, indexed).unchanged
 
 
 def test_a_catalogue_of_stopwords_is_no_failure(tmp_path: Path) -> None:

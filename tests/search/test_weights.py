@@ -152,7 +152,7 @@ def first(client: duckdb.DuckDBPyConnection, query: str) -> str | None:
     row = client.execute(
         "SELECT package_id FROM fdnix_search(?, max_hits := 1)", [query]
     ).fetchone()
-    return row and str(row[0])
+    return str(row[0]) if row else None
 
 
 def weights(client: duckdb.DuckDBPyConnection, macro: str) -> dict[str, dict[str, float]]:

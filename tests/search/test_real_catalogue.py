@@ -26,8 +26,9 @@ pytestmark = [
 
 MOST_BYTES = 125_000_000
 LEAST_RECALL = 0.95
-LEAST_CURATED_NDCG = 0.0
-LEAST_DEBIAN_MRR = 0.0
+LEAST_CURATED_NDCG = 0.81
+LEAST_DEBIAN_MRR = 0.64
+"""Measured: 0.822 and 0.652."""
 ASKED = 300
 """Of each file's tuning part, at most; the parts kept aside are for releases."""
 

@@ -10,37 +10,44 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fdnix.database.connection import connect, read_sql
+from fdnix.database.connection import connect
 from fdnix.search import SearchIndex
 from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
 from retrieval.scoring import mean, score
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from retrieval.queries import Query
     from retrieval.scoring import Scores
 
-SCORE = "CREATE OR REPLACE MACRO fdnix_score("
+    Weights: TypeAlias = dict[str, dict[str, float]]
 
-PARTS = {
-    "whole": (),
-    "without meaning": (("10 * meaning", "0"), ("1.6 * meaning", "0")),
-    "without coverage": (("1.6 * coverage", "0"), ("6 * coverage", "0")),
-    "without likeness": (("2.5 * likeness", "0"),),
-    "without names": (
-        ("5.4 * name_fit", "0"),
-        ("4 * name_fit", "0"),
-        ("THEN 1.2", "THEN 0"),
-        ("THEN 2", "THEN 0"),
-        ("THEN 3", "THEN 0"),
-        ("THEN 1 ", "THEN 0 "),
+WITHOUT = {
+    # The search reads the priors from either table.
+    "without prior": (
+        "UPDATE search_entries SET prior = 0, name_prior = 0",
+        "DROP INDEX IF EXISTS embeddings_vss_idx",
+        "UPDATE embeddings SET prior = 0, name_prior = 0",
     ),
-    "without prior": (("+ prior", ""), ("+ name_prior", "")),
-    "one shape of query": (("WHEN one_word", "WHEN false"),),
+    "without related terms": ("UPDATE search_vocabulary SET related = NULL",),
+    "without corrections": (
+        """
+        CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE
+        SELECT [] AS more_terms, [] AS more_idfs
+        """,
+    ),
+    "without misspelt names": (
+        """
+        CREATE OR REPLACE MACRO fdnix_match_misspelt(query_name, edits_allowed) AS TABLE
+        SELECT [] AS more_names
+        """,
+    ),
+    "without full names": ("DELETE FROM search_full_names",),
 }
-"""What is replaced in the text of `fdnix_score`."""
+"""The statements that take a part out of a file, besides its weights."""
 
 
 @click.command()
@@ -53,29 +60,40 @@ def main(*, database: Path, files: tuple[Path, ...], sample: int, as_json: bool)
     queries = {path.name: select(read_queries(path), Part.TUNE)[:sample] for path in files}
     entry_of = load(database).entry_of
     report: dict[str, dict[str, Scores]] = {}
+    changes = {"whole": (), **dict(_without_each_weight(database)), **WITHOUT}
     with TemporaryDirectory() as directory:
         copy = Path(directory) / "copy.duckdb"
-        shutil.copyfile(database, copy)
-        for name, replacements in PARTS.items():
-            _set_score(copy, replacements)
+        for name, statements in changes.items():
+            shutil.copyfile(database, copy)
+            with connect(copy) as connection:
+                for statement in statements:
+                    connection.execute(statement)
             report[name] = _scores(copy, queries, entry_of)
-        _set_score(copy, ())
-        with connect(copy) as connection:
-            connection.execute("DELETE FROM search_similar")
-        report["without similar words"] = _scores(copy, queries, entry_of)
     _print(report, as_json=as_json)
 
 
-def _set_score(path: Path, replacements: Sequence[tuple[str, str]]) -> None:
-    """Replace `fdnix_score` in the file at `path`."""
-    sql = read_sql("search", "query")
-    sql = sql[sql.index(SCORE) :]
-    for old, new in replacements:
-        if old not in sql:
-            raise click.ClickException(f"fdnix_score no longer holds {old!r}")
-        sql = sql.replace(old, new)
-    with connect(path) as connection:
-        connection.execute(sql)
+def _without_each_weight(database: Path) -> Iterator[tuple[str, tuple[str]]]:
+    """The statement that sets each weight to zero for queries of either shape, by what it tells."""
+    weights = _weights(database)
+    for name in next(iter(weights.values())):
+        changed = {shape: {**of_shape, name: 0.0} for shape, of_shape in weights.items()}
+        yield f"without {name}", (_replacement(changed),)
+    one_shape = dict.fromkeys(weights, weights["several_words"])
+    yield "one shape of query", (_replacement(one_shape),)
+
+
+def _weights(database: Path) -> Weights:
+    with connect(database, read_only=True) as connection:
+        [(shapes,)] = connection.execute("SELECT fdnix_weights()").fetchall()
+    return {
+        shape: {name: float(weight) for name, weight in of_shape.items()}
+        for shape, of_shape in shapes.items()
+    }
+
+
+def _replacement(weights: Weights) -> str:
+    # Python writes a dictionary of names and numbers as DuckDB writes a struct.
+    return f"CREATE OR REPLACE MACRO fdnix_weights() AS {weights!r}"
 
 
 def _scores(

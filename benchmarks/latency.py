@@ -1,9 +1,12 @@
-"""How long a search takes: the first after opening, and warm ones, query vector included."""
+"""How long a search takes, query vector included, and the memory that many of them take."""
 
 from __future__ import annotations
 
 import json
+import sys
+from itertools import cycle, islice
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import quantiles
 from time import perf_counter
 
@@ -19,6 +22,9 @@ TYPED = (
 )  # fmt: skip
 """Queries of every shape, for when no file is given."""
 
+MANY = 1000
+"""After so many queries the peak memory is read."""
+
 
 @click.command()
 @click.argument("database", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -31,25 +37,30 @@ TYPED = (
 @click.option("--limit", default=200, help="How many queries of the file are asked.")
 @click.option("--json", "as_json", is_flag=True)
 def main(*, database: Path, queries: Path | None, rounds: int, limit: int, as_json: bool) -> None:
-    """Search DATABASE and print milliseconds."""
+    """Search DATABASE and print milliseconds, and the process's peak memory in MiB."""
     texts = _read(queries, limit) if queries else list(TYPED)
     started = perf_counter()
     with SearchIndex.open(database) as index:
+        opened = perf_counter() - started
         index.search(texts[0])
         first = perf_counter() - started
         warm = [_seconds(index, text, None) for _ in range(rounds) for text in texts]
         free = Filters(free_only=True)
         filtered = [_seconds(index, text, free) for _ in range(rounds) for text in texts]
+        for text in islice(cycle(texts), max(0, MANY - 2 * rounds * len(texts))):
+            index.search(text)
     report = {
-        "first, opening included": round(first * 1000, 1),
+        "opening": round(opened * 1000, 1),
+        "opening and first": round(first * 1000, 1),
         **_percentiles("warm", warm),
         **_percentiles("filtered", filtered),
+        "peak MiB": round(_peak_mib(), 1),
     }
     if as_json:
         click.echo(json.dumps(report))
     else:
         for name, value in report.items():
-            click.echo(f"{name:26} {value:8.1f} ms")
+            click.echo(f"{name:20} {value:8.1f}{'' if name.endswith('MiB') else ' ms'}")
 
 
 def _read(path: Path, limit: int) -> list[str]:
@@ -62,6 +73,11 @@ def _seconds(index: SearchIndex, text: str, filters: Filters | None) -> float:
     started = perf_counter()
     index.search(text, filters=filters)
     return perf_counter() - started
+
+
+def _peak_mib() -> float:
+    # Kilobytes on Linux, bytes on macOS (getrusage(2) of either).
+    return getrusage(RUSAGE_SELF).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
 
 
 def _percentiles(name: str, seconds: list[float]) -> dict[str, float]:

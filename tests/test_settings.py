@@ -15,13 +15,14 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings.output_minified_path == Path("/out/fdnix.duckdb")
     assert settings.embedding_path == settings.output_path
     assert (settings.vss_hnsw_m, settings.vss_ef_construction, settings.vss_ef_search) == (
-        16,
+        12,
+        128,
         200,
-        40,
     )
     assert (settings.fts_stopwords, settings.fts_stemmer) == ("english", "english")
     assert settings.fts_index_name == "packages_fts_idx"
-    assert settings.minified_max_bytes == 262_144_000
+    assert settings.minified_max_bytes is None
+    assert settings.layer_function_bytes == 67_000_000
     assert settings.provider == "local"
 
 

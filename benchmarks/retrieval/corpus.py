@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import numpy as np
 
 from fdnix.database.connection import connect
+from fdnix.database.hnsw import read_vectors
 from fdnix.embedding.local import LocalEmbedder
 from retrieval.entries import Package, entry_of
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     Vectors: TypeAlias = NDArray[np.float32]
@@ -82,14 +82,11 @@ def _texts(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 
 def _vectors(connection: duckdb.DuckDBPyConnection) -> tuple[Vectors, NDArray[np.int64]]:
-    table = connection.sql("SELECT content_hash, vector FROM embeddings").to_arrow_table()
-    hashes = table["content_hash"].to_pylist()
-    chunks = cast("list[pa.FixedSizeListArray[Any]]", table["vector"].chunks)
-    stored = np.vstack([np.asarray(chunk.flatten()).reshape(len(chunk), -1) for chunk in chunks])
-    vectors = stored / np.linalg.norm(stored, axis=1, keepdims=True).clip(min=1e-12)
-    row_of = {content_hash: row for row, content_hash in enumerate(hashes)}
-    wanted = connection.execute("SELECT content_hash FROM packages ORDER BY package_id").fetchall()
-    return vectors, np.array([row_of.get(content_hash, -1) for (content_hash,) in wanted])
+    vectors = read_vectors(connection, "SELECT vector FROM embeddings ORDER BY embedding_id")
+    rows = connection.execute(
+        "SELECT coalesce(embedding_id, -1) FROM packages ORDER BY package_id"
+    ).fetchall()
+    return vectors, np.array([row for (row,) in rows])
 
 
 def _embedder(meta: Mapping[str, str]) -> Callable[[str], Vectors]:

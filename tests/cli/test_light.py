@@ -28,7 +28,7 @@ EXTRAS = {"boto3", "brotli", "httpx", "msgspec", "numpy", "packaging", "pyarrow"
 }
 """The modules of the extras `index` and `aws`."""
 
-NOT_FOR_SEARCH = {"boto3", "httpx", "pyarrow", "pydantic", "rich"}
+NOT_FOR_SEARCH = EXTRAS | {"rich"}
 
 MAIN = """
 import atexit, sys

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAINTAINER = {"name": "Ann Example", "email": "ann@example.org", "github": "ann", "githubId": 7}
 MIT = {"shortName": "mit", "fullName": "MIT License", "spdxId": "MIT", "free": True}
+DERIVED = ("attribute_name", "set_family", "base_name")
 FULL = entry(
     "full",
     longDescription="First.\n\nSecond.",
@@ -48,15 +49,16 @@ def test_every_column_comes_back_as_it_went_in(tmp_path: Path) -> None:
     with connect(None) as connection:
         connection.execute(read_sql("database", "full"))
         connection.register("arrow", package_table(expected, ["h1", "h2", "h3"]))
-        connection.execute("INSERT INTO packages SELECT *, now() FROM arrow")
+        connection.execute("INSERT INTO packages BY NAME SELECT *, now() AS indexed_at FROM arrow")
         result = connection.execute("SELECT * EXCLUDE (indexed_at) FROM packages")
         names = [column[0] for column in result.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    assert names == [*Package.__struct_fields__, "content_hash"]
+    assert set(names) == {*Package.__struct_fields__, *DERIVED, "content_hash"}
     for row, package, content_hash in zip(rows, expected, ["h1", "h2", "h3"], strict=True):
         plain = msgspec.to_builtins(package, builtin_types=(type(None),))
         as_lists = {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
-        assert row == {**as_lists, "content_hash": content_hash}
+        derived = {name: getattr(package, name) for name in DERIVED}
+        assert row == {**as_lists, **derived, "content_hash": content_hash}
 
 
 def test_what_nixpkgs_does_not_say_is_null_and_not_false(tmp_path: Path) -> None:

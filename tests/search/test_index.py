@@ -87,8 +87,13 @@ def test_random_text_is_no_error_and_stays_within_its_filter(index: SearchIndex,
         assert not any(hit.unfree for hit in results.hits)
 
 
-def test_no_words_lists_what_anyone_may_want_first(index: SearchIndex) -> None:
-    results = index.search("", limit=20)
+@pytest.mark.parametrize("text", ["", "   ", "…", "xqzzjvwk"])
+def test_a_query_that_says_nothing_finds_nothing(index: SearchIndex, text: str) -> None:
+    assert (index.search(text).hits, index.search(text).total) == ([], 0)
+
+
+def test_a_filter_alone_lists_what_anyone_may_want_first(index: SearchIndex) -> None:
+    results = index.search("is:free", limit=20)
     assert len(results.hits) == 20
     assert results.hits == sorted(results.hits, key=lambda hit: -hit.score)
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+import fdnix
 from fdnix import pipeline
+from fdnix.database import file_info
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.file_info import read_file_info
 from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
-from fdnix.embedding.local import embed_words
 from fdnix.errors import DataError
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
+from support.search import WORDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fdnix.settings import Settings
 
 
 def write_minified(full: Path, path: Path, settings: Settings) -> minify.MinifiedReport:
     options = pipeline.minify_options(settings)
-    return minify.write_minified(full, path, options, embed_words=embed_words)
+    return minify.write_minified(full, path, options, words=WORDS)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -124,7 +126,7 @@ def test_a_file_too_large_without_its_index_is_refused_and_the_largest_tables_na
     path = tmp_path / "fdnix.duckdb"
     write_minified(indexed.output_path, path, indexed)
     before = path.read_bytes()
-    with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES; its largest tables: \w.* bytes\)"):
+    with pytest.raises(DataError, match=r"MINIFIED_MAX_BYTES .*; its largest tables: \w.* bytes\)"):
         write_minified(indexed.output_path, path, indexed.replace(minified_max_bytes=100_000))
     assert path.read_bytes() == before
 
@@ -148,6 +150,23 @@ def test_a_changed_setting_makes_the_file_anew(
     changed = indexed.replace(**setting)
     assert not write_minified(indexed.output_path, path, changed).unchanged
     assert rows(path, f"FROM {changed.fts_index_name}('compiler')")
+
+
+@pytest.mark.parametrize("source", ["search/sql/rank.sql", "search/build.py", "database/hnsw.py"])
+def test_a_file_that_other_code_made_is_made_anew(
+    source: str, indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "fdnix"
+    for package in ("search", "database"):
+        shutil.copytree(Path(fdnix.__file__).with_name(package), code / package)
+    monkeypatch.setattr(file_info, "__file__", str(code / "database" / "file_info.py"))
+    path = tmp_path / "fdnix.duckdb"
+    write_minified(indexed.output_path, path, indexed)
+    assert write_minified(indexed.output_path, path, indexed).unchanged
+    with (code / source).open("a") as text:
+        text.write("\n")
+    assert not write_minified(indexed.output_path, path, indexed).unchanged
+    assert write_minified(indexed.output_path, path, indexed).unchanged
 
 
 def test_a_catalogue_of_stopwords_is_no_failure(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import fdnix
 from fdnix.database.connection import connect, read_sql
 from fdnix.database.file_info import SCHEMA_VERSION, write_file_info
+from fdnix.database.full import create_embeddings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -23,11 +24,12 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
 def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) -> bytes:
     with TemporaryDirectory() as directory, connect(Path(directory) / "db") as connection:
         connection.execute(read_sql("database", "full"))
-        connection.execute(read_sql("database", "embeddings").format(dimensions=4))
+        create_embeddings(connection, dimensions=4, head=4)
         connection.execute(
             """
             INSERT INTO packages BY NAME
-            SELECT 'p' || i AS package_id, 'p' || i AS name, 'p' || i AS pname,
+            SELECT 'p' || i AS package_id, 'p' || i AS attribute_name, 'p' || i AS base_name,
+                   'p' || i AS name, 'p' || i AS pname,
                    sha256(i::VARCHAR) AS content_hash, now() AS indexed_at,
                    repeat(sha256(i::VARCHAR), 10) AS description
             FROM range(?) AS r(i)

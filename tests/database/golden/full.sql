@@ -3,11 +3,15 @@ CREATE TABLE embedding_failures(content_hash VARCHAR PRIMARY KEY,
     attempts INTEGER NOT NULL,
     last_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL);
 CREATE TABLE embeddings(content_hash VARCHAR PRIMARY KEY,
-    vector FLOAT[256] NOT NULL);
+    vector FLOAT[256] NOT NULL,
+    head FLOAT[64] NOT NULL);
 CREATE TABLE fdnix_meta("key" VARCHAR PRIMARY KEY,
     "value" VARCHAR NOT NULL);
 CREATE TABLE packages(package_id VARCHAR PRIMARY KEY,
     attribute_set VARCHAR,
+    attribute_name VARCHAR NOT NULL,
+    set_family VARCHAR,
+    base_name VARCHAR NOT NULL,
     "name" VARCHAR NOT NULL,
     pname VARCHAR NOT NULL,
     "version" VARCHAR,
@@ -55,4 +59,4 @@ CREATE TABLE packages_fts_source(package_id VARCHAR NOT NULL,
     long_description VARCHAR);
 CREATE TABLE rejected_packages(package_id VARCHAR NOT NULL,
     reason VARCHAR NOT NULL);
-CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (vector);
+CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (head);

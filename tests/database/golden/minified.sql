@@ -1,55 +1,72 @@
-CREATE TABLE embeddings(content_hash VARCHAR PRIMARY KEY,
-    vector FLOAT[256] NOT NULL);
+CREATE TABLE embeddings(embedding_id INTEGER NOT NULL,
+    entry_id INTEGER,
+    "prior" FLOAT,
+    name_prior FLOAT,
+    scale FLOAT NOT NULL,
+    head FLOAT[64] NOT NULL,
+    code TINYINT[256] NOT NULL,
+    vector FLOAT[256] GENERATED ALWAYS AS(CAST(code AS FLOAT[256])));
 CREATE TABLE fdnix_meta("key" VARCHAR PRIMARY KEY,
     "value" VARCHAR NOT NULL);
-CREATE TABLE packages(package_id VARCHAR PRIMARY KEY,
+CREATE TABLE packages(package_id VARCHAR,
     attribute_set VARCHAR,
-    pname VARCHAR NOT NULL,
+    pname VARCHAR,
     "version" VARCHAR,
     description VARCHAR,
     homepage VARCHAR,
     license VARCHAR,
     maintainers VARCHAR,
     main_program VARCHAR,
-    platforms VARCHAR[] NOT NULL,
-    available BOOLEAN NOT NULL,
-    broken BOOLEAN NOT NULL,
-    insecure BOOLEAN NOT NULL,
-    unfree BOOLEAN NOT NULL,
-    unsupported BOOLEAN NOT NULL,
-    content_hash VARCHAR NOT NULL);
-CREATE TABLE packages_fts_source(package_id VARCHAR,
-    "name" VARCHAR,
-    "program" VARCHAR,
-    description VARCHAR,
-    long_description VARCHAR);
+    platforms VARCHAR[],
+    available BOOLEAN,
+    broken BOOLEAN,
+    insecure BOOLEAN,
+    unfree BOOLEAN,
+    unsupported BOOLEAN,
+    "position" VARCHAR,
+    long_description VARCHAR,
+    entry_id INTEGER,
+    variant SMALLINT,
+    embedding_id INTEGER);
 CREATE TABLE search_entries(entry_id INTEGER,
-    vector_row BIGINT,
+    embedding_id INTEGER,
     "prior" FLOAT,
     name_prior FLOAT);
-CREATE TABLE search_names(hash UINTEGER,
+CREATE TABLE search_full_names(hash UBIGINT,
+    entry_id INTEGER);
+CREATE TABLE search_model(token VARCHAR,
+    weight FLOAT,
+    vector TINYINT[256]);
+CREATE TABLE search_names("start" VARCHAR,
     "name" VARCHAR,
     entry_id INTEGER,
     kind UTINYINT,
-    length UTINYINT,
-    letters HUGEINT);
+    letters BIGINT);
 CREATE TABLE search_postings(term_id INTEGER,
-    entry_id INTEGER,
-    weight UTINYINT);
-CREATE TABLE search_similar(term_id INTEGER NOT NULL,
-    similar_id INTEGER NOT NULL,
-    similarity UTINYINT NOT NULL);
-CREATE TABLE search_variants(entry_id INTEGER,
-    variant SMALLINT,
-    package_row INTEGER,
-    package_id VARCHAR,
-    attribute_set VARCHAR,
-    "version" VARCHAR);
-CREATE TABLE search_words(hash UINTEGER,
+    entry_ids INTEGER[],
+    weights UTINYINT[]);
+CREATE TABLE search_vocabulary(hash UINTEGER,
     word VARCHAR,
     term_id INTEGER,
     idf FLOAT,
     entries INTEGER,
-    length UTINYINT,
-    letters HUGEINT);
-CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (vector);
+    letters BIGINT,
+    related STRUCT(term_id INTEGER,
+    similarity UTINYINT)[]);
+CREATE VIEW packages_fts_source AS SELECT package_id,
+    concat_ws(' ',
+    regexp_replace(package_id,
+    '[^A-Za-z0-9]+',
+    ' ',
+    'g'),
+    CASE  WHEN ((NOT contains(package_id,
+    pname))) THEN (regexp_replace(pname,
+    '[^A-Za-z0-9]+',
+    ' ',
+    'g')) ELSE NULL END) AS "name",
+    main_program AS "program",
+    description,
+    long_description FROM packages;
+CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (head);
+CREATE INDEX packages_entry_idx ON packages(entry_id);
+CREATE INDEX search_postings_term_idx ON search_postings(term_id);

@@ -22,7 +22,7 @@ CREATE OR REPLACE MACRO fdnix_letters(s) AS
     list_reduce(
         [0::UINTEGER] || list_transform(
             string_split(left(s, 40), ''),
-            lambda c: CASE WHEN c = '' THEN 0::UINTEGER ELSE 1::UINTEGER << (ascii(c) % 32)::INT END),
+            lambda c: CASE WHEN c = '' THEN 0 ELSE 1::UBIGINT << (ascii(c) % 32)::INT END::UINTEGER),
         lambda a, b: a | b);
 
 -- How many edits a word of this length may be away from the one that was meant.

@@ -1,0 +1,235 @@
+"""Every weight and every part of the ranking puts something first that stands lower without it."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fdnix import pipeline
+from fdnix.database.connection import connect, read_sql
+from fdnix.search import build
+from support.catalogues import entry, settings_in
+from support.search import bare_client, build_search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+POPULAR = {"kelpform": 100}
+"""Tuning bagpipes is popular; nothing in the sample is."""
+
+OWN = {
+    "perlPackages.rg": entry("rg", description="Reads RG files", homepage="https://rg.example.org"),
+    # Twins, told apart by one thing each.
+    "abelo": entry("abelo", description="Timer for sourdough baking"),
+    "zorvin": entry("zorvin", description="Timer for sourdough baking", broken=True),
+    "tallow": entry("tallow", description="Prints tide tables"),
+    "brimel": entry("brimel", description="Prints tide tables", broken=True),
+    "lusten": entry("lusten", description="Logbook for sailors"),
+    "corvane": entry("corvane", description="Logbook for sailors"),
+    "lusten_1": entry("lusten", description="Logbook for sailors"),
+    "lusten_2": entry("lusten", "2.0", description="Logbook for sailors"),
+    "dromel": entry("dromel", description="Tunes bagpipes by ear"),
+    "kelpform": entry("kelpform", description="Tunes bagpipes by ear"),
+    "wexin": entry("wexin", description="Draws what seismographs measure"),
+    "osprin": entry("osprin", description="Bindings to seismographs"),
+    "marlop": entry("marlop", description="Predicts sundials"),
+    "fennet": entry("fennet", description="Predicts sundials"),
+    "gurnel": entry("gurnel", description="Weaves tartan patterns"),
+    "pivane": entry("pivane", description="Weaves tartan patterns"),
+    **{
+        name: entry(name, description="An addition")
+        for base in ("fennet", "pivane")
+        for name in (f"{base}-themes", f"{base}-icons", f"{base}-doc", f"{base}-cli")
+    },
+}
+"""Packages of ours beside the sample's."""
+
+SCORE = {
+    ("one_word", "vector_similarity"): ("notes", "obsidian"),
+    ("one_word", "coverage"): ("speech", "whisper-cpp"),
+    ("one_word", "name_fit"): ("matplotlb", "python313Packages.matplotlib"),
+    ("one_word", "exact_name"): ("firefox", "firefox"),
+    ("one_word", "exact_program"): ("rg", "ripgrep"),
+    ("one_word", "prefix"): ("obsi", "obsidian"),
+    ("several_words", "vector_similarity"): ("tree view", "tree"),
+    ("several_words", "coverage"): ("editing suite", "blender"),
+    ("several_words", "tfidf_cosine"): ("saves images", "python313Packages.pillow"),
+    ("several_words", "name_fit"): ("vs code", "vscode"),
+    ("several_words", "exact_name"): ("net data", "netdata"),
+    ("several_words", "exact_program"): ("password store", "pass"),
+}
+"""For each weight of `fdnix_weights` a query, and what only stands first with that weight."""
+
+PRIOR = {
+    ("one_word", "top_level"): ("cryptographic", "openssl"),
+    ("one_word", "named_after"): ("sundials", "fennet"),
+    ("one_word", "library"): ("openv", "openvpn"),
+    ("one_word", "own_site"): ("prover", "coq"),
+    ("one_word", "names"): ("databases", "postgresql"),
+    ("one_word", "bad"): ("sourdough", "abelo"),
+    ("one_word", "unfree"): ("online", "supertuxkart"),
+    ("one_word", "popularity"): ("bagpipes", "kelpform"),
+    ("several_words", "top_level"): ("studio code", "vscode"),
+    ("several_words", "named_after"): ("tartan patterns", "pivane"),
+    ("several_words", "plain"): ("fast numerical", "julia"),
+    ("several_words", "hyphen"): ("shell scripting", "bash"),
+    ("several_words", "library"): ("seismographs data", "wexin"),
+    ("several_words", "own_site"): ("and processes", "htop"),
+    ("several_words", "names"): ("sailors logbook", "lusten"),
+    ("several_words", "bad"): ("tide tables", "tallow"),
+    ("several_words", "unfree"): ("streams music", "jellyfin"),
+    ("several_words", "popularity"): ("tunes bagpipes", "kelpform"),
+}
+"""The same for each weight of `fdnix_prior_weights`."""
+
+PARTS = {
+    "related terms": (
+        "UPDATE search_vocabulary SET related = NULL",
+        ("video editor", "blender"),
+    ),
+    "corrections of words": (
+        """
+        CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE
+        SELECT [] AS more_terms, [] AS more_idfs
+        """,
+        ("relatonal databse server", "postgresql"),
+    ),
+    "misspelt names": (
+        """
+        CREATE OR REPLACE MACRO fdnix_match_misspelt(query_name, edits_allowed) AS TABLE
+        SELECT [] AS more_names
+        """,
+        ("dicord", "discord"),
+    ),
+    "names with their set or version": (
+        "DELETE FROM search_full_names",
+        ("python313 requests", "python313Packages.requests"),
+    ),
+    "vectors": (
+        "CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE SELECT NULL::FLOAT[] AS vector",
+        ("movie player", "mpv"),
+    ),
+}
+"""What takes a part of the ranking out, and a query that needs it."""
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full database of the sample and of packages of ours."""
+    directory = tmp_path_factory.mktemp("weights")
+    sample = json.loads((resources.files("fdnix.nixpkgs") / "sample.json").read_text("utf-8"))
+    source = directory / "in.json"
+    source.write_text(json.dumps(sample | OWN), encoding="utf-8")
+    settings = settings_in(directory, source)
+    for mode in ("metadata", "embedding"):
+        pipeline.run(settings.replace(processing_mode=mode))
+    return settings.output_path
+
+
+@pytest.fixture(scope="module")
+def popularity(full: Path) -> Path:
+    path = full.with_name("popularity.json")
+    path.write_text(json.dumps(POPULAR))
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(full: Path, popularity: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A writer on a minified database of them; what a test changes it rolls back."""
+    path = full.with_name("fdnix.duckdb")
+    build_search(full, path, popularity=popularity)
+    with connect(path) as connection:
+        yield connection
+
+
+def first(client: duckdb.DuckDBPyConnection, query: str) -> str | None:
+    row = client.execute(
+        "SELECT package_id FROM fdnix_search(?, max_hits := 1)", [query]
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def weights(client: duckdb.DuckDBPyConnection, macro: str) -> dict[str, dict[str, float]]:
+    """The weights that a macro gives, by the shape of the query and by name."""
+    row = client.execute(f"SELECT {macro}()").fetchone()
+    assert row is not None
+    shapes: dict[str, dict[str, Any]] = row[0]
+    return {
+        shape: {name: float(weight) for name, weight in of_shape.items()}
+        for shape, of_shape in shapes.items()
+    }
+
+
+def without(client: duckdb.DuckDBPyConnection, macro: str, shape: str, name: str) -> str:
+    """The statement that sets one weight of a macro to zero."""
+    changed = weights(client, macro)
+    changed[shape][name] = 0.0
+    return f"CREATE OR REPLACE MACRO {macro}() AS {changed!r}"
+
+
+@pytest.mark.parametrize(
+    ("macro", "table"), [("fdnix_weights", SCORE), ("fdnix_prior_weights", PRIOR)]
+)
+def test_every_weight_that_is_not_zero_has_a_query(
+    client: duckdb.DuckDBPyConnection, macro: str, table: dict[tuple[str, str], tuple[str, str]]
+) -> None:
+    assert set(table) == {
+        (shape, name)
+        for shape, of_shape in weights(client, macro).items()
+        for name, weight in of_shape.items()
+        if weight
+    }
+
+
+@pytest.mark.parametrize(("shape", "name"), SCORE)
+def test_what_a_weight_of_the_score_puts_first(
+    client: duckdb.DuckDBPyConnection, shape: str, name: str
+) -> None:
+    query, expected = SCORE[shape, name]
+    assert first(client, query) == expected
+    client.execute("BEGIN")
+    client.execute(without(client, "fdnix_weights", shape, name))
+    assert first(client, query) != expected
+    client.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(("shape", "name"), PRIOR)
+def test_what_a_weight_of_the_prior_puts_first(
+    client: duckdb.DuckDBPyConnection,
+    full: Path,
+    popularity: Path,
+    shape: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    query, expected = PRIOR[shape, name]
+    assert first(client, query) == expected
+    change = without(client, "fdnix_prior_weights", shape, name)
+
+    def changed(package: str, sql: str) -> str:
+        text = read_sql(package, sql)
+        return f"{text};\n{change};" if sql == "weights" else text
+
+    monkeypatch.setattr(build, "read_sql", changed)
+    build_search(full, tmp_path / "fdnix.duckdb", popularity=popularity)
+    with bare_client(tmp_path / "fdnix.duckdb") as rebuilt:
+        assert first(rebuilt, query) != expected
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_part_of_the_ranking_puts_first(
+    client: duckdb.DuckDBPyConnection, part: str
+) -> None:
+    change, (query, expected) = PARTS[part]
+    assert first(client, query) == expected
+    client.execute("BEGIN")
+    client.execute(change)
+    assert first(client, query) != expected
+    client.execute("ROLLBACK")

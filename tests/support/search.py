@@ -1,0 +1,54 @@
+"""Minified databases as tests of the search need them: made anew, and opened by other clients."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from fdnix.database.connection import attach, connect, literal
+from fdnix.database.file_info import read_file_info
+from fdnix.embedding import local
+from fdnix.search.build import WordModel, create_search
+from fdnix.search.fts import FtsOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WORDS = WordModel(local.embed_words, local.model_table, local.LocalEmbedder.model)
+
+_BARE: dict[str, str | bool | int | float | list[str]] = {
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+}
+
+
+@contextmanager
+def bare_client(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB client without any extension, reading the file at `path`."""
+    with duckdb.connect(config=_BARE) as client:
+        client.execute(f"ATTACH {literal(path)} AS nix (READ_ONLY)")
+        client.execute("USE nix")
+        yield client
+
+
+def build_search(
+    full: Path, path: Path, *, words: WordModel = WORDS, popularity: Path | None = None
+) -> None:
+    """Write a minified database at `path` out of the full one at `full`, without an HNSW index."""
+    with connect(path) as connection:
+        attach(connection, full, "source")
+        connection.execute("USE source")
+        source = read_file_info(connection, full)
+        connection.execute("USE main_file")
+        create_search(
+            connection,
+            source,
+            words=words,
+            fts=FtsOptions("packages_fts_idx", "english", "english"),
+            popularity=popularity,
+        )
+        connection.execute("DETACH source")
+        connection.execute("UPDATE fdnix_meta SET value = 'minified' WHERE key = 'kind'")

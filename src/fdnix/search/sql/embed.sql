@@ -5,6 +5,7 @@
 CREATE OR REPLACE MACRO fdnix_units(s) AS
     regexp_extract_all(lower(strip_accents(s)), '[a-z0-9]+|[!-/:-@\[-`{-~]');
 
+-- What is grouped is materialised: see rank.sql.
 -- -> vector, of no particular length; NULL where the model knows no token of the text.
 CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE
 WITH
@@ -42,7 +43,7 @@ longest AS MATERIALIZED (
     WHERE token IN (SELECT token FROM search_model WHERE EXISTS (FROM unknown))
     GROUP BY word, start
 ),
-pieces AS (
+pieces AS MATERIALIZED (
     SELECT word, unnest(list_reduce(
         steps,
         lambda done, step: CASE WHEN done.next = step.start
@@ -54,7 +55,7 @@ pieces AS (
         FROM longest GROUP BY word
     )
 ),
-counted AS (
+counted AS MATERIALIZED (
     SELECT token, count(*) AS n
     FROM (
         SELECT coalesce(piece, token) AS token FROM used LEFT JOIN pieces ON word = token WHERE token IS NOT NULL

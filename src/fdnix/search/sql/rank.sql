@@ -4,6 +4,8 @@
 -- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
 -- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
 --    best first), score, why, parts (what the score is made of), total (of all hits)
+-- What is grouped is materialised: DuckDB 1.5 may lose rows where it pushes the filter of a join into a
+-- grouped side of it and runs it in parallel (duckdb/duckdb#22075).
 CREATE OR REPLACE MACRO fdnix_rank(question, filters, max_hits, skip_hits) AS TABLE
 WITH
 asked AS MATERIALIZED (
@@ -35,12 +37,12 @@ filled AS (
     )
     GROUP BY entry_id, slot
 ),
-word_matches AS (
+word_matches AS MATERIALIZED (
     SELECT entry_id, sum(idf * similarity) AS worth, sum(idf * weight) AS weight
     FROM filled
     GROUP BY entry_id
 ),
-name_matches AS (
+name_matches AS MATERIALIZED (
     SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
     FROM (SELECT unnest(names, max_depth := 2) FROM asked)
     GROUP BY entry_id
@@ -96,7 +98,7 @@ ranked AS MATERIALIZED (
 top AS MATERIALIZED (
     FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
 ),
-hits AS (
+hits AS MATERIALIZED (
     SELECT
         entry_id,
         -- The variant that the query names comes first; else the entry's own order holds. A number

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix import pipeline
+from fdnix.progress import log
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fdnix.settings import Settings
 
 pytest_plugins = ["support.aws"]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Undo what a command of the command line makes of the log, which is the process's."""
+    propagate, handlers = log.propagate, log.handlers[:]
+    yield
+    log.propagate, log.handlers[:] = propagate, handlers
 
 
 @pytest.fixture(scope="session")

@@ -31,11 +31,11 @@ PLACES = {
     "normalising": "fdnix.pipeline:decode",
     "inserting packages": "fdnix.database.full:package_table",
     "taking vectors over": "fdnix.database.full:_take_over_vectors",
-    "embedding": "fdnix.embedding.phase:_insert_vectors",
+    "embedding": "fdnix.embedding.phase:_vector_table",
     "before the HNSW index": "fdnix.embedding.phase:create_hnsw",
     "after the HNSW index": "fdnix.embedding.phase:measure_recall",
     "copying the vectors": "fdnix.search.minify:attach",
-    "before the full-text index": "fdnix.search.minify:create_fts",
+    "before the full-text index": "fdnix.search.build:create_fts",
     "after the full-text index": "fdnix.search.minify:measure_recall",
 }
 

@@ -75,7 +75,8 @@ def filters_page() -> str:
         "# Filters",
         "",
         "What a search may be narrowed to: in the query, by a parameter of `fdnix_search`, by an",
-        "option of `fdnix search`, or by a field of `fdnix.Filters`. Several join in.",
+        "option of `fdnix search`, or by a field of `fdnix.Filters`. Several join in. In a query,",
+        "a `-` before one asks for the opposite; values with blanks stand in quotation marks.",
         "",
         "| in a query | parameter | option | field | what it asks |",
         "|---|---|---|---|---|",
@@ -83,7 +84,8 @@ def filters_page() -> str:
     for row in FILTERS:
         query = f"is:{row.key}" if row.is_flag else f"{row.key}:VALUE"
         names = " | ".join(f"`{name}`" for name in (query, row.parameter, row.option, row.field))
-        lines.append(f"| {names} | {row.help} |")
+        opposite = f" Its opposite is `is:{row.opposite}`." if row.opposite else ""
+        lines.append(f"| {names} | {row.help}{opposite} |")
     return "\n".join(lines) + "\n"
 
 

@@ -24,7 +24,7 @@ def ids(minified: Path, condition: str) -> set[str]:
 
 
 FILTERS = [
-    ("license:gpl", Filters(license="gpl"), "license ILIKE '%gpl%'"),
+    ("license:gpl", Filters(license="gpl"), "regexp_matches(license, '(^|[^A-Za-z])GPL-')"),
     ("set:python314Packages", Filters(attribute_set="python314Packages"),
      "attribute_set = 'python314Packages'"),
     ("platform:aarch64-darwin", Filters(platform="aarch64-darwin"),

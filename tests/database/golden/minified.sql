@@ -4,8 +4,10 @@ CREATE TABLE embeddings(embedding_id INTEGER NOT NULL,
     name_prior FLOAT,
     scale FLOAT NOT NULL,
     head FLOAT[64] NOT NULL,
-    code TINYINT[256] NOT NULL,
-    vector FLOAT[256] GENERATED ALWAYS AS(CAST(code AS FLOAT[256])));
+    code_first TINYINT[64] NOT NULL,
+    code_rest TINYINT[192] NOT NULL,
+    vector FLOAT[256] GENERATED ALWAYS AS(CAST(list_concat(CAST(code_first AS TINYINT[]),
+    CAST(code_rest AS TINYINT[])) AS FLOAT[256])));
 CREATE TABLE fdnix_meta("key" VARCHAR PRIMARY KEY,
     "value" VARCHAR NOT NULL);
 CREATE TABLE packages(package_id VARCHAR,
@@ -34,6 +36,8 @@ CREATE TABLE search_entries(entry_id INTEGER,
     name_prior FLOAT);
 CREATE TABLE search_full_names(hash UBIGINT,
     entry_id INTEGER);
+CREATE TABLE search_licenses(license VARCHAR,
+    words VARCHAR);
 CREATE TABLE search_model(token VARCHAR,
     weight FLOAT,
     vector TINYINT[256]);
@@ -41,7 +45,7 @@ CREATE TABLE search_names("start" VARCHAR,
     "name" VARCHAR,
     entry_id INTEGER,
     kind UTINYINT,
-    letters BIGINT);
+    letters UINTEGER);
 CREATE TABLE search_postings(term_id INTEGER,
     entry_ids INTEGER[],
     weights UTINYINT[]);
@@ -50,7 +54,7 @@ CREATE TABLE search_vocabulary(hash UINTEGER,
     term_id INTEGER,
     idf FLOAT,
     entries INTEGER,
-    letters BIGINT,
+    letters UINTEGER,
     related STRUCT(term_id INTEGER,
     similarity UTINYINT)[]);
 CREATE VIEW packages_fts_source AS SELECT package_id,

@@ -25,7 +25,7 @@ FROM (
         SELECT entry_id, vector
         FROM embeddings
         ORDER BY array_cosine_distance(head, fdnix_head(query_vector))
-        LIMIT 200
+        LIMIT 300
     )
     WHERE entry_id IS NOT NULL
 )

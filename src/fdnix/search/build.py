@@ -6,6 +6,7 @@ can search the file. docs/search.md describes them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -238,8 +239,7 @@ def _filter_macros() -> str:
     """The SQL of the macros that the filters are: filters.sql, with a line for each of them."""
     values = [row for row in FILTERS if not row.is_flag]
     flags = [row for row in FILTERS if row.is_flag]
-    conditions = {row.key: row.condition for row in flags}
-    conditions |= {row.opposite: f"NOT ({row.condition})" for row in flags if row.opposite}
+    flag_names = [name for row in flags for name in (row.key, row.opposite) if name]
     lists = [name for row in values for name in (row.field, f"no_{row.field}")]
     lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded"]
     return read_sql("search", "filters").format(
@@ -253,18 +253,45 @@ def _filter_macros() -> str:
             f"CASE WHEN {row.parameter} THEN '{row.key}' END" for row in flags
         ),
         any_asked=" + ".join(f"len(f.{name})" for name in lists) + " > 0",
-        flags=" ".join(f"WHEN '{flag}' THEN {condition}" for flag, condition in conditions.items()),
-        # CASE, so that no row is looked at for what is not asked.
+        wanted=",\n        ".join(map(_wanted, flags)),
         passed="\n    AND ".join(
-            f"CASE WHEN len(f.{row.field}) + len(f.no_{row.field}) = 0 THEN true ELSE "
-            f"len(list_filter(f.{row.field}, lambda x: NOT coalesce({row.condition}, false))) = 0"
-            f" AND len(list_filter(f.no_{row.field}, lambda x: coalesce({row.condition}, false))) "
-            "= 0 END"
-            for row in values
+            [_passes(row) for row in values]
+            + [
+                f"(NOT with_{row.field} OR ({row.condition})) "
+                f"AND NOT (without_{row.field} AND ({row.condition}))"
+                for row in flags
+            ]
         ),
         keys=[row.key for row in values] + ["is"],
-        flag_names=list(conditions),
+        flag_names=flag_names,
         nearest_values="\nUNION ALL\n".join(map(_nearest_value, values)),
+    )
+
+
+def _wanted(row: Filter) -> str:
+    """Whether a flag is asked for and whether its opposite is, by any of their names."""
+    asked, refused = (
+        f"list_contains(f.flags, '{row.key}')",
+        f"list_contains(f.no_flags, '{row.key}')",
+    )
+    if row.opposite:
+        asked += f" OR list_contains(f.no_flags, '{row.opposite}')"
+        refused += f" OR list_contains(f.flags, '{row.opposite}')"
+    return f"{asked} AS with_{row.field}, {refused} AS without_{row.field}"
+
+
+def _passes(row: Filter) -> str:
+    """The condition that a row has all values asked for and none that is negated.
+
+    Most ask for one value: the function over a list, many times slower, is for those that do not.
+    """
+    asked, refused = f"f.{row.field}", f"f.no_{row.field}"
+    one = re.sub(r"\bx\b", f"{asked}[1]", row.condition)
+    return (
+        f"CASE WHEN len({asked}) + len({refused}) = 0 THEN true "
+        f"WHEN len({asked}) = 1 AND len({refused}) = 0 THEN {one} "
+        f"ELSE len(list_filter({asked}, lambda x: NOT coalesce({row.condition}, false))) = 0 "
+        f"AND len(list_filter({refused}, lambda x: coalesce({row.condition}, false))) = 0 END"
     )
 
 

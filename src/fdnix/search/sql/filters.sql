@@ -17,21 +17,19 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
         lambda f: {any_asked}
     )[1];
 
--- Whether a package has a flag; NULL for what is none.
-CREATE OR REPLACE MACRO fdnix_flag(flag, p) AS CASE flag {flags} END;
-
 -- The packages that pass; none where nothing is asked. -> entry_id, package_id
 CREATE OR REPLACE MACRO fdnix_allowed(filters) AS TABLE
 SELECT entry_id, package_id
-FROM (SELECT filters AS f)
+FROM (
+    SELECT
+        f,
+        {wanted}
+    FROM (SELECT filters AS f)
+)
 CROSS JOIN packages AS p
 LEFT JOIN search_licenses AS l USING (license)
 WHERE f IS NOT NULL
     AND {passed}
-    AND CASE WHEN len(f.flags) + len(f.no_flags) = 0 THEN true
-        ELSE len(list_filter(f.flags, lambda x: NOT coalesce(fdnix_flag(x, p), true))) = 0
-            AND len(list_filter(f.no_flags, lambda x: coalesce(fdnix_flag(x, p), false))) = 0
-        END
     AND fdnix_text_passes(
         f, package_id, concat_ws(' ', package_id, description, long_description));
 

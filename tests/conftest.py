@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix import pipeline
-from fdnix.progress import log
+from fdnix.progress import lines, log, show_with
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fdnix.settings import Settings
 
 pytest_plugins = ["support.aws"]
 
 
 @pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    """Undo what a command of the command line makes of the log, which is the process's."""
-    propagate, handlers = log.propagate, log.handlers[:]
-    yield
-    log.propagate, log.handlers[:] = propagate, handlers
+def _log_as_it_is_without_a_command() -> None:
+    """Undo what a command that ran in this process made of the log."""
+    log.propagate = True
+    log.handlers.clear()
+    show_with(lines)
 
 
 @pytest.fixture(scope="session")

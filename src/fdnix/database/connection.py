@@ -151,20 +151,6 @@ def load_extension(
         ) from error
 
 
-@contextmanager
-def uncompressed(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """What the block writes stays uncompressed: what searches read.
-
-    Float compression saves an eighth of the vectors' size and makes reading them three times
-    slower; a compressed string costs its whole block to read.
-    """
-    connection.execute("CHECKPOINT")
-    connection.execute("SET force_compression = 'uncompressed'")
-    yield
-    connection.execute("CHECKPOINT")
-    connection.execute("RESET force_compression")
-
-
 def first_line(error: Exception) -> str:
     """The first line of what `error`, of DuckDB or the system, says."""
     return str(error).strip().split("\n", 1)[0]

@@ -68,13 +68,14 @@ def model_table() -> pa.Table:
     """The model as a table: `token`, its `weight`, and its `vector` of 256 signed bytes."""
     import pyarrow as pa  # noqa: PLC0415 (a slow import that a search does without)
 
+    from fdnix.database.rows import fixed_size  # noqa: PLC0415
+
     model = _load()
-    flat = pa.array(model.vectors.ravel())
     return pa.table(
         {
             "token": pa.array(model.tokenizer.numbers, pa.string()),
             "weight": pa.array(model.weights),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS),
+            "vector": fixed_size(model.vectors),
         }
     )
 

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix import pipeline
-from fdnix.progress import lines, log, show_with
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 pytest_plugins = ["support.aws"]
-
-
-@pytest.fixture(autouse=True)
-def _log_as_it_is_without_a_command() -> None:
-    """Undo what a command that ran in this process made of the log."""
-    log.propagate = True
-    log.handlers.clear()
-    show_with(lines)
 
 
 @pytest.fixture(scope="session")

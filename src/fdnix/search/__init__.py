@@ -6,9 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fdnix.search.index import Filters, Hit, Parts, SearchIndex, SearchResults
+    from fdnix.search.index import (
+        Facet,
+        Filters,
+        Hit,
+        Parts,
+        SearchIndex,
+        SearchResults,
+        Suggestion,
+    )
 
-__all__ = ["Filters", "Hit", "Parts", "SearchIndex", "SearchResults"]
+__all__ = ["Facet", "Filters", "Hit", "Parts", "SearchIndex", "SearchResults", "Suggestion"]
 
 
 def __getattr__(name: str) -> Any:

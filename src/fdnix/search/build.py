@@ -134,6 +134,8 @@ def create_macros(
             arguments=", ".join(row.parameter for row in FILTERS),
         )
     )
+    connection.execute(_facets())
+    connection.execute(read_sql("search", "suggest"))
 
 
 def _create_vocabulary(connection: duckdb.DuckDBPyConnection, embed_words: Embed) -> None:
@@ -265,6 +267,24 @@ def _filter_macros() -> str:
         keys=[row.key for row in values] + ["is"],
         flag_names=flag_names,
         nearest_values="\nUNION ALL\n".join(map(_nearest_value, values)),
+    )
+
+
+def _facets() -> str:
+    """The SQL of the macro that counts, with a column for each flag and for each opposite."""
+    flags = [
+        (name, condition)
+        for row in FILTERS
+        if row.is_flag
+        for name, condition in (
+            (row.key, row.condition),
+            (row.opposite, f"NOT coalesce({row.condition}, false)"),
+        )
+        if name
+    ]
+    return read_sql("search", "facets").format(
+        flag_columns=", ".join(f'bool_or({held}) AS "{name}"' for name, held in flags),
+        flag_sums=", ".join(f'count_if("{name}") AS "{name}"' for name, _ in flags),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import duckdb
 
 from fdnix.database.connection import MAIN, connect, count, read_sql
 from fdnix.database.file_info import read_file_info
@@ -17,10 +19,8 @@ from fdnix.search.filters import FILTERS
 from fdnix.search.query_vector import query_vector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    import duckdb
 
 MAX_LIMIT = 1000
 """The most hits one search returns; `offset` reaches the others."""
@@ -103,6 +103,23 @@ class SearchResults:
     notice: str | None = None
 
 
+@dataclass(frozen=True)
+class Facet:
+    """How many hits of a search are left when `key:value` is added to it."""
+
+    key: str
+    value: str
+    entries: int
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A package whose name begins with what was typed."""
+
+    package_id: str
+    description: str | None
+
+
 class QueryEmbedder(Protocol):
     """A model that embeds queries: an `Embedder`, of which only this is needed."""
 
@@ -126,6 +143,8 @@ _FILTER_MARKS = frozenset(':"-')
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
 _KEYS = 1000
 _PREPARED = 16
+_QUESTION = "(SELECT question FROM temp.question)"
+_NARROWED = "(SELECT filters FROM temp.filters)"
 _OTHER_MODEL = "text search only: the file's vectors are of {}, queries would be of {}"
 _TOKENS_KEPT = 10_000
 
@@ -204,6 +223,42 @@ class SearchIndex:
             notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
         )
 
+    def facets(self, text: str, *, filters: Filters | None = None) -> list[Facet]:
+        """How many hits of a search each set, licence, platform and flag (`is`) leaves.
+
+        All hits are counted, whatever part of them `search` is asked for; the most come first.
+        """
+        text = _bindable(text)
+        session = self._session()
+        filters = filters or _NO_FILTERS
+        words = session.words(text, filters)
+        vector, _ = self._vector(words)
+        return session.facets(text, words, vector, filters)
+
+    def suggest(self, text: str, *, limit: int = 10) -> list[Suggestion]:
+        """The packages of which a name begins with `text`, likeliest first.
+
+        Punctuation and capitals are passed over, as in a search: `docker c` begins
+        `docker-compose`.
+        """
+        return self._session().suggest(_bindable(text), limit)
+
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """End what this thread asks of the index within the block when so many seconds are over.
+
+        Raises:
+            TimeoutError: they are.
+        """
+        timer = threading.Timer(seconds, self._session().interrupt)
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise TimeoutError(f"the answer took more than {seconds:g} seconds") from error
+        finally:
+            timer.cancel()
+
     def close(self) -> None:
         """Close the file; no search may run any more."""
         self._resources.close()
@@ -245,7 +300,7 @@ class _Session:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._ranking: set[str] = set()
+        self._prepared: set[str] = set()
         connection.execute(f"USE {MAIN}")
         connection.execute(
             read_sql("search", "session").format(
@@ -284,18 +339,8 @@ class _Session:
 
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
-        filtered = _may_filter(text) or filters != _NO_FILTERS
-        complaints: list[str] = []
-        self._ask(words, vector)
-        if filtered:
-            self._connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
-        if ":" in text:
-            complaints += self._texts("EXECUTE complain")
-        unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
-        if unknown:
-            self._connection.execute("EXECUTE correct")
-        if edits is not None:
-            self._connection.execute("EXECUTE spell")
+        filtered = self._understand(text, words, vector, filters)
+        complaints = self._texts("EXECUTE complain") if ":" in text else []
         rows = self._rank(max(1, limit), offset, filtered=filtered)
         first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:
@@ -303,6 +348,43 @@ class _Session:
                 "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
             )
         return _Found(rows[: max(0, limit)], first[0]["total"] if first else 0, complaints)
+
+    def facets(
+        self, text: str, words: str, vector: list[float] | None, filters: Filters
+    ) -> list[Facet]:
+        """What `fdnix_facets` counts among all hits of one question."""
+        filtered = self._understand(text, words, vector, filters)
+        narrowed = _NARROWED if filtered else "NULL"
+        result = self._execute(
+            f"facets_{'filtered' if filtered else 'all'}",
+            f"FROM fdnix_facets((SELECT entries FROM fdnix_rank({_QUESTION}, {narrowed}, 1, 0, "  # noqa: S608
+            f"list_entries := true)), {narrowed})",
+        )
+        return [Facet(*row) for row in result.fetchall()]
+
+    def suggest(self, text: str, limit: int) -> list[Suggestion]:
+        """What `fdnix_suggest` gives."""
+        rows = self._connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
+        return [Suggestion(*row) for row in rows.fetchall()]
+
+    def interrupt(self) -> None:
+        """End the statement that runs, if one does; any thread may ask for it."""
+        self._connection.interrupt()
+
+    def _understand(
+        self, text: str, words: str, vector: list[float] | None, filters: Filters
+    ) -> bool:
+        """Keep what a question means; whether it is narrowed to anything."""
+        filtered = _may_filter(text) or filters != _NO_FILTERS
+        self._ask(words, vector)
+        if filtered:
+            self._connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
+        unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
+        if unknown:
+            self._connection.execute("EXECUTE correct")
+        if edits is not None:
+            self._connection.execute("EXECUTE spell")
+        return filtered
 
     def _ask(self, words: str, vector: list[float] | None) -> None:
         # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
@@ -315,20 +397,23 @@ class _Session:
         return [str(text) for (text,) in self._connection.execute(query).fetchall()]
 
     def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
-        filters = "(SELECT filters FROM temp.filters)" if filtered else "NULL"
         # A limit that the planner knows spares sorting all candidates.
-        name = f"rank_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}"
-        if name not in self._ranking:
-            if len(self._ranking) == _PREPARED:
-                self._connection.execute(f"DEALLOCATE {self._ranking.pop()}")
-            self._connection.execute(
-                f"PREPARE {name} AS FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
-                f"(SELECT question FROM temp.question), {filters}, {limit:d}, {offset:d})"
-            )
-            self._ranking.add(name)
-        result = self._connection.execute(f"EXECUTE {name}")
+        result = self._execute(
+            f"rank_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}",
+            "SELECT * EXCLUDE (entries) FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
+            f"{_QUESTION}, {_NARROWED if filtered else 'NULL'}, {limit:d}, {offset:d})",
+        )
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def _execute(self, name: str, query: str) -> duckdb.DuckDBPyConnection:
+        """The result of a query that is prepared, under a name, when it is first asked."""
+        if name not in self._prepared:
+            if len(self._prepared) == _PREPARED:
+                self._connection.execute(f"DEALLOCATE {self._prepared.pop()}")
+            self._connection.execute(f"PREPARE {name} AS {query}")
+            self._prepared.add(name)
+        return self._connection.execute(f"EXECUTE {name}")
 
 
 def _may_filter(text: str) -> bool:

@@ -3,10 +3,13 @@
 -- length, or NULL;
 -- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
 -- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
---    best first), score, why, parts (what the score is made of), total (of all hits)
+--    best first), score, why, parts (what the score is made of), total (of all hits), entries (the ids
+--    of all hits, where they are asked for)
 -- What is grouped is materialised: DuckDB 1.5 may lose rows where it pushes the filter of a join into a
 -- grouped side of it and runs it in parallel (duckdb/duckdb#22075).
-CREATE OR REPLACE MACRO fdnix_rank(question, filters, max_hits, skip_hits) AS TABLE
+CREATE OR REPLACE MACRO fdnix_rank(
+    question, filters, max_hits, skip_hits, list_entries := false
+) AS TABLE
 WITH
 asked AS MATERIALIZED (
     SELECT
@@ -144,7 +147,8 @@ FROM (
             'name_fit': name_fit,
             'prior': prior
         } AS parts,
-        (SELECT count(*) FROM ranked) AS total
+        (SELECT count(*) FROM ranked) AS total,
+        (SELECT list(entry_id) FROM ranked WHERE list_entries) AS entries
     FROM top JOIN hits USING (entry_id)
     ORDER BY score DESC, entry_id
 );

@@ -1,0 +1,58 @@
+"""What a page shows beside a search: counts for each filter, and names that begin with what is typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fdnix import Filters
+
+if TYPE_CHECKING:
+    from fdnix import SearchIndex
+
+QUERIES = ["editor", "python requests", "editor license:mit", "set:python313Packages", "qzxv"]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_facets_count_is_what_a_search_with_it_finds(index: SearchIndex, query: str) -> None:
+    facets = index.facets(query)
+    assert bool(facets) == bool(index.search(query).total)
+    for facet in facets:
+        narrowed = index.search(f'{query} {facet.key}:"{facet.value}"').total
+        assert narrowed == facet.entries, facet
+
+
+def test_the_filters_beside_a_query_narrow_its_facets(index: SearchIndex) -> None:
+    facets = index.facets("editor", filters=Filters(free_only=True))
+    flags = {facet.value: facet.entries for facet in facets if facet.key == "is"}
+    assert "unfree" not in flags
+    assert flags["free"] == index.search("editor is:free").total
+
+
+def test_the_most_frequent_value_of_a_facet_comes_first(index: SearchIndex) -> None:
+    licenses = [facet.entries for facet in index.facets("is:free") if facet.key == "license"]
+    assert licenses == sorted(licenses, reverse=True)
+    assert len(licenses) > 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"), [("ripg", "ripgrep"), ("Docker-C", "docker-compose"), ("fire", "firefox")]
+)
+def test_a_name_is_suggested_while_it_is_typed(index: SearchIndex, typed: str, first: str) -> None:
+    assert index.suggest(typed)[0].package_id == first
+
+
+def test_each_suggestion_is_there_once_and_begins_with_what_is_typed(index: SearchIndex) -> None:
+    found = [suggestion.package_id for suggestion in index.suggest("p", limit=50)]
+    assert len(found) == len(set(found)) > 20
+    assert index.suggest("qzxv") == index.suggest("") == index.suggest("'; --") == []
+
+
+def test_a_request_that_takes_too_long_is_ended_and_the_next_is_answered(
+    index: SearchIndex,
+) -> None:
+    with pytest.raises(TimeoutError, match="took more than"), index.at_most(0.0001):
+        for _ in range(1000):
+            index.facets("is:free")
+    assert index.search("ripgrep").hits[0].package_id == "ripgrep"

@@ -1,4 +1,4 @@
-"""What a page shows beside a search: counts for each filter, and names that begin with what is typed."""
+"""What a page shows beside a search: counts for each filter, and names while they are typed."""
 
 from __future__ import annotations
 
@@ -53,6 +53,5 @@ def test_a_request_that_takes_too_long_is_ended_and_the_next_is_answered(
     index: SearchIndex,
 ) -> None:
     with pytest.raises(TimeoutError, match="took more than"), index.at_most(0.0001):
-        for _ in range(1000):
-            index.facets("is:free")
+        index.facets("is:free")
     assert index.search("ripgrep").hits[0].package_id == "ripgrep"

@@ -27,6 +27,7 @@ _COMMANDS = {
     "embed": ("runs", "Give every distinct text of the full database a vector."),
     "minify": ("runs", "Derive the minified database from the full one."),
     "search": ("search", "Search the minified database for TEXT."),
+    "serve": ("serve", "Serve the search to browsers and programs, until Ctrl-C."),
     "info": ("info", "Show what a full or minified database holds."),
     "snapshots": (
         "snapshots",

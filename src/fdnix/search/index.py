@@ -147,6 +147,7 @@ _QUESTION = "(SELECT question FROM temp.question)"
 _NARROWED = "(SELECT filters FROM temp.filters)"
 _OTHER_MODEL = "text search only: the file's vectors are of {}, queries would be of {}"
 _TOKENS_KEPT = 10_000
+_AGAIN = 0.01  # seconds between one interruption and the next
 
 
 class SearchIndex:
@@ -250,14 +251,23 @@ class SearchIndex:
         Raises:
             TimeoutError: they are.
         """
-        timer = threading.Timer(seconds, self._session().interrupt)
-        timer.start()
+        session = self._session()
+        over = threading.Event()
+
+        def end() -> None:
+            wait = seconds
+            # Again and again: there may be no statement under way just now.
+            while not over.wait(wait):
+                session.interrupt()
+                wait = _AGAIN
+
+        threading.Thread(target=end, daemon=True).start()
         try:
             yield
         except duckdb.InterruptException as error:
             raise TimeoutError(f"the answer took more than {seconds:g} seconds") from error
         finally:
-            timer.cancel()
+            over.set()
 
     def close(self) -> None:
         """Close the file; no search may run any more."""

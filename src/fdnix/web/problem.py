@@ -1,0 +1,43 @@
+"""What went wrong with a request, as RFC 9457 has it told."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class Problem(Exception):  # noqa: N818 (RFC 9457's word)
+    """A request that gets no answer.
+
+    Attributes:
+        status: the HTTP status.
+        detail: what is wrong, and what to do.
+        retry_after: seconds until it may be worth to ask again; None where it is not.
+    """
+
+    def __init__(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
+        """Tell what is wrong."""
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
+        headers = {"Cache-Control": "no-store"}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        return headers
+
+    def document(self) -> dict[str, str | int]:
+        """The members of the problem details object."""
+        return {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from fdnix.search.package import MARKS, nix_shell
 
 if TYPE_CHECKING:
     from fdnix.search import Hit, SearchResults
@@ -40,7 +41,7 @@ def search_results(results: SearchResults, *, explain: bool = False) -> None:
         click.echo(_headline(hit))
         if hit.description:
             click.echo(f"    {hit.description}")
-        click.echo(f"    {_nix_shell(hit)}")
+        click.echo(f"    {nix_shell(hit)}")
         click.secho(f"    found by: {hit.why}", dim=True)
         if explain:
             click.secho(f"    {_explanation(hit)}", dim=True)
@@ -53,23 +54,10 @@ def _headline(hit: Hit) -> str:
     parts = [click.style(hit.package_id, bold=True), hit.version or ""]
     if len(hit.variants) > 1:
         parts.append(click.style(f"(+{len(hit.variants) - 1} variants)", dim=True))
-    marks = [mark for mark in ("broken", "insecure", "unfree") if getattr(hit, mark)]
+    marks = [mark for mark in MARKS if getattr(hit, mark)]
     if marks:
         parts.append(click.style(f"[{', '.join(marks)}]", fg="red"))
     return "  ".join(parts)
-
-
-def _nix_shell(hit: Hit) -> str:
-    """The command that brings a package, with what nixpkgs asks for where it refuses it."""
-    # A # within a word starts no comment, but shlex does not know that.
-    package = "nixpkgs#" + shlex.quote(hit.package_id)
-    allowed = [mark for mark in ("unfree", "broken", "insecure") if getattr(hit, mark)]
-    if not allowed:
-        return f"nix shell {package}"
-    # A flake is evaluated without the environment but with --impure (nixpkgs manual, "Configuring
-    # Nixpkgs").
-    variables = " ".join(f"NIXPKGS_ALLOW_{mark.upper()}=1" for mark in allowed)
-    return f"{variables} nix shell --impure {package}"
 
 
 def _explanation(hit: Hit) -> str:

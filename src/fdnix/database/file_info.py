@@ -13,7 +13,7 @@ from fdnix.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by every change of the tables or their meaning, in either file."""
 
 

@@ -105,7 +105,7 @@ def create_search(
 def create_macros(
     connection: duckdb.DuckDBPyConnection, dimensions: int, head: int, *, embeds: bool
 ) -> None:
-    """Create `fdnix_search`, `fdnix_nearest` and the macros they are made of.
+    """Create `fdnix_search`, `fdnix_nearest`, what looks packages up, and what they are made of.
 
     Args:
         connection: open on the file.
@@ -135,7 +135,8 @@ def create_macros(
         )
     )
     connection.execute(_facets())
-    connection.execute(read_sql("search", "suggest"))
+    for name in ("suggest", "lookup"):
+        connection.execute(read_sql("search", name))
 
 
 def _create_vocabulary(connection: duckdb.DuckDBPyConnection, embed_words: Embed) -> None:

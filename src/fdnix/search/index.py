@@ -7,6 +7,8 @@ import time
 from array import array
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
@@ -15,12 +17,14 @@ from fdnix.database.connection import MAIN, connect, count, read_sql
 from fdnix.database.file_info import read_file_info
 from fdnix.errors import FdnixError, SettingsError
 from fdnix.progress import log
+from fdnix.search import package
 from fdnix.search.filters import FILTERS
 from fdnix.search.query_vector import query_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from fdnix.search.package import Package, ProgramOwner, SimilarPackage
 
 MAX_LIMIT = 1000
 """The most hits one search returns; `offset` reaches the others."""
@@ -92,15 +96,24 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResults:
-    """Hits, best first; `total` counts all there are, `timings` are in seconds.
+    """Hits, best first, to be iterated over; `total` counts all there are.
 
-    `notice` says what went less well than it might: that there was no query vector, and why.
+    `timings` are in seconds. `notice` says what went less well than it might: that
+    there was no query vector, and why.
     """
 
     hits: list[Hit]
     total: int
     timings: dict[str, float] = field(default_factory=dict)
     notice: str | None = None
+
+    def __iter__(self) -> Iterator[Hit]:
+        """The hits, best first."""
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        """How many hits these are, of `total`."""
+        return len(self.hits)
 
 
 @dataclass(frozen=True)
@@ -151,16 +164,28 @@ _AGAIN = 0.01  # seconds between one interruption and the next
 
 
 class SearchIndex:
-    """A minified database, open for searching by any number of threads."""
+    """A minified database, open for searching by any number of threads.
+
+    One object serves them all: each thread that asks it something gets a connection of its own to
+    the one open file, which goes with the thread. Every method raises SettingsError for an argument
+    that it does not accept, which the message names, and once the index is closed.
+    """
 
     def __init__(
         self,
+        path: Path,
+        info: Mapping[str, str],
         connection: duckdb.DuckDBPyConnection,
         embedder: QueryEmbedder | None,
         notice: str | None,
         resources: ExitStack,
     ) -> None:
         """Take over an open connection and what closes it; `open` is the way in."""
+        self.path = path
+        self.info = MappingProxyType(dict(info))
+        self._open = True
+        self._under_way = 0
+        self._idle = threading.Condition()
         self._connection = connection
         self._embedder = embedder
         self._notice = notice
@@ -169,7 +194,11 @@ class SearchIndex:
 
     @classmethod
     def open(
-        cls, path: Path, *, embedder: QueryEmbedder | None = None, aws_region: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        embedder: QueryEmbedder | None = None,
+        aws_region: str | None = None,
     ) -> Self:
         """The index in the minified database at `path`.
 
@@ -183,12 +212,15 @@ class SearchIndex:
         Raises:
             DataError: it is not a minified database of this schema version.
         """
+        if not isinstance(path, str | Path):
+            raise SettingsError(f"path: {path!r} is no path")
+        path = Path(path)
         with ExitStack() as stack:
             connection = stack.enter_context(connect(path, read_only=True, extensions=()))
             connection.execute(f"SET dynamic_or_filter_threshold = {_KEYS}")
             meta = read_file_info(connection, path, kind="minified")
             chosen, notice = _embedder(connection, meta, embedder, aws_region)
-            return cls(connection, chosen, notice, stack.pop_all())
+            return cls(path, meta, connection, chosen, notice, stack.pop_all())
 
     def search(
         self, text: str, *, limit: int = 20, offset: int = 0, filters: Filters | None = None
@@ -202,20 +234,19 @@ class SearchIndex:
         none, and a value that nothing has, are named in the results' `notice`.
 
         Raises:
-            SettingsError: `limit` is more than MAX_LIMIT.
+            SettingsError: an argument is not accepted, as a `limit` of more than MAX_LIMIT is not,
+                or the index is closed.
         """
-        if limit > MAX_LIMIT:
-            raise SettingsError(
-                f"limit: {limit} is not accepted; at most {MAX_LIMIT}, from offset on"
-            )
+        text = _accept_text("text", text)
+        _accept_number("limit", limit, most=MAX_LIMIT)
+        _accept_number("offset", offset)
+        filters = _accept_filters(filters)
         started = time.perf_counter()
-        text = _bindable(text)
-        session = self._session()
-        filters = filters or _NO_FILTERS
-        words = session.words(text, filters)
-        vector, notice = self._vector(words)
-        embedded = time.perf_counter()
-        found = session.run(text, words, vector, filters, limit, max(0, offset))
+        with self._session() as session:
+            words = session.words(text, filters)
+            vector, notice = self._vector(words)
+            embedded = time.perf_counter()
+            found = session.run(text, words, vector, filters, limit, offset)
         done = time.perf_counter()
         return SearchResults(
             hits=[_hit(row) for row in found.rows],
@@ -224,25 +255,76 @@ class SearchIndex:
             notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
         )
 
+    def get(self, attribute: str) -> Package | None:
+        """All that the file holds of the package at an attribute path such as `ripgrep`.
+
+        None where there is no such package, as of a mapping: `search` finds what is spelt like it.
+
+        Raises:
+            SettingsError: `attribute` is no text, or the index is closed.
+        """
+        path = _accept_text("attribute", attribute)
+        revision = self.info.get("nixpkgs_revision")
+        with self._session() as session:
+            return package.package(session.connection, path, revision)
+
+    def similar(self, attribute: str, limit: int = 10) -> list[SimilarPackage]:
+        """The packages whose texts mean most nearly what the one's at an attribute path means.
+
+        Most similar first, each entry once, without the package's own; none where the file has no
+        vector of it.
+
+        Raises:
+            SettingsError: there is no such package, an argument is not accepted, or the index is
+                closed.
+        """
+        path = _accept_text("attribute", attribute)
+        _accept_number("limit", limit, most=MAX_LIMIT)
+        with self._session() as session:
+            found = package.similar(session.connection, path, limit)
+        if not found and self.get(path) is None:
+            raise SettingsError(f"attribute: there is no package {path} in {self.path}")
+        return found
+
+    def which(self, program: str, limit: int = 10) -> list[ProgramOwner]:
+        """The packages that have a program such as `rg`, likeliest first, each entry once.
+
+        Raises:
+            SettingsError: an argument is not accepted, or the index is closed.
+        """
+        name = _accept_text("program", program)
+        _accept_number("limit", limit, most=MAX_LIMIT)
+        with self._session() as session:
+            return package.which(session.connection, name, limit)
+
     def facets(self, text: str, *, filters: Filters | None = None) -> list[Facet]:
         """How many hits of a search each set, licence, platform and flag (`is`) leaves.
 
         All hits are counted, whatever part of them `search` is asked for; the most come first.
+
+        Raises:
+            SettingsError: an argument is not accepted, or the index is closed.
         """
-        text = _bindable(text)
-        session = self._session()
-        filters = filters or _NO_FILTERS
-        words = session.words(text, filters)
-        vector, _ = self._vector(words)
-        return session.facets(text, words, vector, filters)
+        text = _accept_text("text", text)
+        filters = _accept_filters(filters)
+        with self._session() as session:
+            words = session.words(text, filters)
+            vector, _ = self._vector(words)
+            return session.facets(text, words, vector, filters)
 
     def suggest(self, text: str, *, limit: int = 10) -> list[Suggestion]:
         """The packages of which a name begins with `text`, likeliest first.
 
         Punctuation and capitals are passed over, as in a search: `docker c` begins
         `docker-compose`.
+
+        Raises:
+            SettingsError: an argument is not accepted, or the index is closed.
         """
-        return self._session().suggest(_bindable(text), limit)
+        text = _accept_text("text", text)
+        _accept_number("limit", limit, most=MAX_LIMIT)
+        with self._session() as session:
+            return session.suggest(text, limit)
 
     @contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
@@ -250,27 +332,31 @@ class SearchIndex:
 
         Raises:
             TimeoutError: they are.
+            SettingsError: the index is closed.
         """
-        session = self._session()
         over = threading.Event()
 
-        def end() -> None:
+        def end(session: _Session) -> None:
             wait = seconds
             # Again and again: there may be no statement under way just now.
             while not over.wait(wait):
-                session.interrupt()
+                session.connection.interrupt()
                 wait = _AGAIN
 
-        threading.Thread(target=end, daemon=True).start()
-        try:
-            yield
-        except duckdb.InterruptException as error:
-            raise TimeoutError(f"the answer took more than {seconds:g} seconds") from error
-        finally:
-            over.set()
+        with self._session() as session:
+            threading.Thread(target=end, args=[session], daemon=True).start()
+            try:
+                yield
+            except duckdb.InterruptException as error:
+                raise TimeoutError(f"the answer took more than {seconds:g} seconds") from error
+            finally:
+                over.set()
 
     def close(self) -> None:
-        """Close the file; no search may run any more."""
+        """Close the file, once the calls under way in other threads have ended."""
+        with self._idle:
+            self._open = False
+            self._idle.wait_for(lambda: not self._under_way)
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -281,11 +367,22 @@ class SearchIndex:
         """Close the file."""
         self.close()
 
-    def _session(self) -> _Session:
-        session: _Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = _Session(self._connection.cursor())
-        return session
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        """This thread's session, during which the file stays open."""
+        with self._idle:
+            if not self._open:
+                raise SettingsError(f"{self.path}: this index is closed; open it again")
+            self._under_way += 1
+        try:
+            session: _Session | None = getattr(self._threads, "session", None)
+            if session is None:
+                session = self._threads.session = _Session(self._connection.cursor())
+            yield session
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
 
     def _vector(self, words: str) -> tuple[list[float] | None, str | None]:
         if self._embedder is None or not words:
@@ -309,7 +406,7 @@ class _Session:
     """One thread's connection, with the search's statements prepared."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._prepared: set[str] = set()
         connection.execute(f"USE {MAIN}")
         connection.execute(
@@ -328,12 +425,12 @@ class _Session:
             return text.strip()
         values = asdict(filters)
         marks = ", ".join("?" * (1 + len(FILTERS)))
-        self._connection.execute("DELETE FROM temp.narrowed")
-        self._connection.execute(
+        self.connection.execute("DELETE FROM temp.narrowed")
+        self.connection.execute(
             f"INSERT INTO temp.narrowed VALUES ({marks})",  # noqa: S608
             [text, *(values[row.field] for row in FILTERS)],
         )
-        row = self._connection.execute("EXECUTE words").fetchone()
+        row = self.connection.execute("EXECUTE words").fetchone()
         return str(row[0]) if row else ""
 
     def run(
@@ -357,7 +454,7 @@ class _Session:
             complaints += self._texts(
                 "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
             )
-        return _Found(rows[: max(0, limit)], first[0]["total"] if first else 0, complaints)
+        return _Found(rows[:limit], first[0]["total"] if first else 0, complaints)
 
     def facets(
         self, text: str, words: str, vector: list[float] | None, filters: Filters
@@ -374,12 +471,8 @@ class _Session:
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
         """What `fdnix_suggest` gives."""
-        rows = self._connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
+        rows = self.connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
         return [Suggestion(*row) for row in rows.fetchall()]
-
-    def interrupt(self) -> None:
-        """End the statement that runs, if one does; any thread may ask for it."""
-        self._connection.interrupt()
 
     def _understand(
         self, text: str, words: str, vector: list[float] | None, filters: Filters
@@ -388,23 +481,23 @@ class _Session:
         filtered = _may_filter(text) or filters != _NO_FILTERS
         self._ask(words, vector)
         if filtered:
-            self._connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
-        unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
+            self.connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
+        unknown, edits = self.connection.execute("EXECUTE understand").fetchone() or ([], None)
         if unknown:
-            self._connection.execute("EXECUTE correct")
+            self.connection.execute("EXECUTE correct")
         if edits is not None:
-            self._connection.execute("EXECUTE spell")
+            self.connection.execute("EXECUTE spell")
         return filtered
 
     def _ask(self, words: str, vector: list[float] | None) -> None:
         # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
         # all that a FLOAT has.
         encoded = vector and f"[{','.join(f'{number:.9g}' for number in vector)}]"
-        self._connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
-        self._connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
+        self.connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
+        self.connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
 
     def _texts(self, query: str) -> list[str]:
-        return [str(text) for (text,) in self._connection.execute(query).fetchall()]
+        return [str(text) for (text,) in self.connection.execute(query).fetchall()]
 
     def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
         # A limit that the planner knows spares sorting all candidates.
@@ -420,10 +513,10 @@ class _Session:
         """The result of a query that is prepared, under a name, when it is first asked."""
         if name not in self._prepared:
             if len(self._prepared) == _PREPARED:
-                self._connection.execute(f"DEALLOCATE {self._prepared.pop()}")
-            self._connection.execute(f"PREPARE {name} AS {query}")
+                self.connection.execute(f"DEALLOCATE {self._prepared.pop()}")
+            self.connection.execute(f"PREPARE {name} AS {query}")
             self._prepared.add(name)
-        return self._connection.execute(f"EXECUTE {name}")
+        return self.connection.execute(f"EXECUTE {name}")
 
 
 def _may_filter(text: str) -> bool:
@@ -498,6 +591,27 @@ def _bedrock(
         return BedrockEmbedder(model=model, dimensions=dimensions, region=region), None
     except (FdnixError, ModuleNotFoundError) as error:
         return None, f"text search only: no query vector can be had: {error}"
+
+
+def _accept_text(argument: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise SettingsError(f"{argument}: {text!r} is no text")
+    return _bindable(text)
+
+
+def _accept_number(argument: str, number: object, most: int | None = None) -> None:
+    if isinstance(number, int) and 0 <= number <= (number if most is None else most):
+        return
+    wanted = "a whole number from 0 on" if most is None else f"a whole number from 0 to {most}"
+    raise SettingsError(f"{argument}: {number!r} is not accepted; {wanted} is")
+
+
+def _accept_filters(filters: object) -> Filters:
+    if filters is None:
+        return _NO_FILTERS
+    if not isinstance(filters, Filters):
+        raise SettingsError(f"filters: {filters!r} is not fdnix.Filters")
+    return filters
 
 
 def _bindable(text: str) -> str:

@@ -92,7 +92,8 @@ class Parameter:
             return int(given)
         if len(given) > self.schema["maxLength"]:
             raise Problem(
-                400, f"{self.name}: has {len(given):,} characters, {self.schema['maxLength']} are read"
+                400,
+                f"{self.name}: has {len(given):,} characters, {self.schema['maxLength']} are read",
             )
         if len(given) < self.schema.get("minLength", 0):
             raise Problem(400, f"{self.name}: is empty")
@@ -143,7 +144,9 @@ _ATTRIBUTE = Parameter(
     place="path",
 )
 _FILTER_PARAMETERS = tuple(
-    Parameter(row.key, _FLAG if row.is_flag else {"type": "string", "maxLength": LIMITS.value}, row.help)
+    Parameter(
+        row.key, _FLAG if row.is_flag else {"type": "string", "maxLength": LIMITS.value}, row.help
+    )
     for row in FILTERS
 )
 
@@ -185,7 +188,9 @@ ENDPOINTS = (
         "/api/v1/search",
         "Search, as in the box of the page; the filters may stand in the query too.",
         (
-            Parameter("q", **_text("The query.", LIMITS.query, example="pdf viewer", required=True)),
+            Parameter(
+                "q", **_text("The query.", LIMITS.query, example="pdf viewer", required=True)
+            ),
             Parameter("limit", **_number("How many hits.", 1, LIMITS.hits, 20)),
             Parameter("offset", **_number("How many hits to pass over.", 0, LIMITS.offset, 0)),
             Parameter("facets", _FLAG, "Count all hits by set, licence, platform and status."),

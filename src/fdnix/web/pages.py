@@ -174,7 +174,9 @@ def _package_page(request: Request) -> Callable[[OpenIndex], str]:
 async def _opensearch(request: Request) -> Response:
     text = _templates().get_template("opensearch.xml").render(base=str(request.base_url))
     return Response(
-        text, media_type="application/opensearchdescription+xml", headers={"Cache-Control": api.CACHED}
+        text,
+        media_type="application/opensearchdescription+xml",
+        headers={"Cache-Control": api.CACHED},
     )
 
 

@@ -27,6 +27,7 @@ CREATE TABLE packages(package_id VARCHAR,
     unsupported BOOLEAN,
     "position" VARCHAR,
     long_description VARCHAR,
+    known_vulnerabilities VARCHAR[],
     entry_id INTEGER,
     variant SMALLINT,
     embedding_id INTEGER);

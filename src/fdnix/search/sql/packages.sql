@@ -35,6 +35,7 @@ SELECT
     coalesce(unsupported, false) AS unsupported,
     "position",
     long_description,
+    coalesce(known_vulnerabilities, []) AS known_vulnerabilities,
     v.entry_id::INTEGER AS entry_id,
     v.variant::SMALLINT AS variant,
     coalesce(own.embedding_id, shared.embedding_id) AS embedding_id

@@ -123,7 +123,8 @@ hits AS MATERIALIZED (
         AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
     GROUP BY entry_id
 )
-SELECT * EXCLUDE (position, long_description, entry_id, variant, embedding_id)
+SELECT * EXCLUDE (
+    position, long_description, known_vulnerabilities, entry_id, variant, embedding_id)
 FROM (
     SELECT
         unnest(hits[1].hit),

@@ -1,0 +1,171 @@
+"""Packages looked up in the minified database: what `fdnix_package` and its like return."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+MARKS = ("unfree", "broken", "insecure")
+"""Why nixpkgs refuses a package, unless its user allows it."""
+
+_REVISION = re.compile(r"[0-9a-f]{7,40}")
+_POSITION = re.compile(r"(?P<file>[A-Za-z0-9_./+@-]+):(?P<line>\d+)")
+
+
+class Refusable(Protocol):
+    """What nixpkgs may refuse to evaluate, and why."""
+
+    @property
+    def package_id(self) -> str:
+        """The attribute path."""
+        ...
+
+    @property
+    def broken(self) -> bool:
+        """Whether nixpkgs marks it broken."""
+        ...
+
+    @property
+    def insecure(self) -> bool:
+        """Whether nixpkgs knows vulnerabilities of it."""
+        ...
+
+    @property
+    def unfree(self) -> bool:
+        """Whether its licence is not free."""
+        ...
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the attribute paths of an entry."""
+
+    package_id: str
+    version: str | None
+    broken: bool
+    insecure: bool
+    unfree: bool
+
+
+@dataclass(frozen=True)
+class Package:
+    """All that the file holds of one package.
+
+    `position` is file and line in nixpkgs, `source_url` the same at the revision that was indexed,
+    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `variants` are all
+    attribute paths of its entry, this one among them, likeliest first.
+    """
+
+    package_id: str
+    attribute_set: str | None
+    pname: str
+    version: str | None
+    description: str | None
+    long_description: str | None
+    homepage: str | None
+    license: str | None
+    maintainers: str | None
+    main_program: str | None
+    platforms: list[str]
+    available: bool
+    broken: bool
+    insecure: bool
+    unfree: bool
+    unsupported: bool
+    known_vulnerabilities: list[str]
+    position: str | None
+    source_url: str | None
+    variants: list[Variant]
+
+
+@dataclass(frozen=True)
+class SimilarPackage:
+    """A package like another; `vector_similarity` is the cosine of their texts' vectors."""
+
+    package_id: str
+    version: str | None
+    description: str | None
+    broken: bool
+    insecure: bool
+    unfree: bool
+    vector_similarity: float
+
+
+@dataclass(frozen=True)
+class ProgramOwner:
+    """A package that has a program, and why that is thought."""
+
+    package_id: str
+    version: str | None
+    description: str | None
+    broken: bool
+    insecure: bool
+    unfree: bool
+    why: str
+
+
+def package(
+    connection: duckdb.DuckDBPyConnection, attribute: str, revision: str | None
+) -> Package | None:
+    """The package at an attribute path, of nixpkgs at `revision`; None where there is none."""
+    for row in _rows(connection, "FROM fdnix_package(?)", [attribute], dict[str, Any]):
+        variants = [Variant(**variant) for variant in row.pop("variants")]
+        url = source_url(row["position"], revision)
+        return Package(**row, source_url=url, variants=variants)
+    return None
+
+
+def similar(
+    connection: duckdb.DuckDBPyConnection, attribute: str, limit: int
+) -> list[SimilarPackage]:
+    """The packages most like the one at an attribute path."""
+    query = "FROM fdnix_similar(?, max_hits := ?)"
+    return _rows(connection, query, [attribute, limit], SimilarPackage)
+
+
+def which(connection: duckdb.DuckDBPyConnection, program: str, limit: int) -> list[ProgramOwner]:
+    """The packages that have a program."""
+    query = "FROM fdnix_which(?, max_hits := ?)"
+    return _rows(connection, query, [program, limit], ProgramOwner)
+
+
+def source_url(position: str | None, revision: str | None) -> str | None:
+    """The page of a line of nixpkgs at a revision; None where either is not known."""
+    place = _POSITION.fullmatch(position or "")
+    if not place or not _REVISION.fullmatch(revision or ""):
+        return None
+    return f"https://github.com/NixOS/nixpkgs/blob/{revision}/{place['file']}#L{place['line']}"
+
+
+def nix_shell(found: Refusable) -> str:
+    """The command that brings a package, with what nixpkgs asks for where it refuses it."""
+    # A # within a word starts no comment, but shlex does not know that.
+    package = "nixpkgs#" + shlex.quote(found.package_id)
+    allowed = [mark for mark in MARKS if getattr(found, mark)]
+    if not allowed:
+        return f"nix shell {package}"
+    # A flake is evaluated without the environment but with --impure (nixpkgs manual, "Configuring
+    # Nixpkgs").
+    variables = " ".join(f"NIXPKGS_ALLOW_{mark.upper()}=1" for mark in allowed)
+    return f"{variables} nix shell --impure {package}"
+
+
+_Row = TypeVar("_Row")
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: list[Any],
+    make: Callable[..., _Row],
+) -> list[_Row]:
+    result = connection.execute(query, parameters)
+    names = [column[0] for column in result.description]
+    return [make(**dict(zip(names, row, strict=True))) for row in result.fetchall()]

@@ -1,0 +1,77 @@
+-- Packages looked up, not searched for: by attribute path, by program, by likeness to another.
+
+-- All that the file holds of one package, with the variants of its entry, likeliest first.
+-- -> the columns of `packages`, variants: [{package_id, version, broken, insecure, unfree}]
+CREATE OR REPLACE MACRO fdnix_package(path) AS TABLE
+WITH asked AS MATERIALIZED (FROM packages WHERE package_id = path)
+SELECT
+    asked.* EXCLUDE (entry_id, variant, embedding_id),
+    (
+        SELECT list({
+            'package_id': v.package_id,
+            'version': v.version,
+            'broken': v.broken,
+            'insecure': v.insecure,
+            'unfree': v.unfree
+        } ORDER BY v.variant)
+        FROM packages AS v
+        WHERE v.entry_id = (SELECT entry_id FROM asked)
+    ) AS variants
+FROM asked;
+
+-- The packages whose texts mean most nearly what the text of one means, each entry once.
+-- -> package_id, version, description, broken, insecure, unfree, vector_similarity
+CREATE OR REPLACE MACRO fdnix_similar(path, max_hits := 10) AS TABLE
+WITH
+asked AS MATERIALIZED (
+    SELECT p.entry_id, e.vector
+    FROM packages AS p JOIN embeddings AS e USING (embedding_id)
+    WHERE p.package_id = path
+),
+nearest AS MATERIALIZED (
+    FROM fdnix_nearest((SELECT vector FROM asked), max_hits := max_hits + 1)
+)
+SELECT package_id, version, description, broken, insecure, unfree, vector_similarity
+FROM nearest JOIN packages USING (package_id)
+WHERE entry_id <> (SELECT entry_id FROM asked)
+ORDER BY vector_similarity DESC, package_id
+LIMIT max_hits;
+
+-- The packages that have a program, likeliest first, each entry once.
+-- -> package_id, version, description, broken, insecure, unfree, why
+CREATE OR REPLACE MACRO fdnix_which(program, max_hits := 10) AS TABLE
+WITH
+asked AS MATERIALIZED (SELECT program AS name, lower(program) AS lower_name),
+found AS MATERIALIZED (
+    SELECT
+        entry_id,
+        min({'kind': kind, 'variant': variant, 'package_id': package_id}) AS best
+    FROM (
+        SELECT
+            p.entry_id, p.variant, p.package_id,
+            CASE
+                WHEN p.main_program = a.name THEN 0
+                WHEN lower(p.main_program) = a.lower_name THEN 1
+                -- Who names another program may still have one of its own name.
+                WHEN a.lower_name IN (
+                    lower(p.pname), lower(regexp_extract(p.package_id, '[^.]+$')))
+                THEN CASE WHEN p.main_program IS NULL THEN 2 ELSE 3 END
+            END AS kind
+        FROM packages AS p CROSS JOIN asked AS a
+    )
+    WHERE kind IS NOT NULL
+    GROUP BY entry_id
+)
+SELECT
+    p.package_id, p.version, p.description, p.broken, p.insecure, p.unfree,
+    CASE f.best.kind
+        WHEN 0 THEN 'its main program'
+        WHEN 1 THEN concat('its main program is ', p.main_program)
+        WHEN 2 THEN 'has this name, and names no main program'
+        ELSE concat('has this name; its main program is ', p.main_program)
+    END AS why
+FROM found AS f
+JOIN packages AS p ON p.package_id = f.best.package_id
+JOIN search_entries AS e ON e.entry_id = f.entry_id
+ORDER BY f.best.kind, e.name_prior DESC, p.package_id
+LIMIT max_hits;

@@ -1,4 +1,4 @@
-"""The HTTP API: one table of endpoints, of which routes, checks and the OpenAPI document are made."""
+"""The HTTP API: a table of endpoints, of which routes, checks and OpenAPI document are made."""
 
 from __future__ import annotations
 
@@ -136,6 +136,7 @@ def _number(help_: str, least: int, most: int, default: int) -> dict[str, Any]:
 
 
 _FLAG = {"type": "boolean", "default": False}
+_VALUE = {"type": "string", "maxLength": LIMITS.value}
 _ATTRIBUTE = Parameter(
     "attribute",
     {"type": "string", "minLength": 1, "maxLength": LIMITS.value, "examples": ["ripgrep"]},

@@ -114,7 +114,7 @@ def _health(service: Service) -> Any:
 
 
 def _refused(service: Service) -> Any:
-    """What tells of a request that gets no answer: to programs as a problem, to people as a page."""
+    """What tells of a request without an answer: to programs as a problem, to people as a page."""
 
     async def refused(request: Request, error: Exception) -> Response:
         problem, headers = _problem(error)

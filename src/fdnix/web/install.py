@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from fdnix.search.index import Hit
     from fdnix.search.package import Package
 
-# What Nix reads as a name without quotation marks ("Identifiers" in the Nix manual), but for what it
-# keeps for itself.
-_NAME = re.compile(r"(?!(?:assert|else|if|in|inherit|let|or|rec|then|with)$)[A-Za-z_][\w'-]*", re.A)
+# What Nix reads as a name without quotation marks ("Identifiers" in the Nix manual), but for the
+# words that it keeps for itself.
+_NAME = re.compile(
+    r"(?!(?:assert|else|if|in|inherit|let|or|rec|then|with)$)[A-Za-z_][\w'-]*", re.ASCII
+)
 
 _PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 

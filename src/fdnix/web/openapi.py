@@ -13,7 +13,7 @@ _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", NoneT
 _WORDS = {
     400: "A parameter is wrong; `detail` says which.",
     404: "There is no such package; `detail` names the nearest.",
-    503: "Too much is asked just now, or this takes too long; `Retry-After` says when to ask again.",
+    503: "Too much is asked just now, or this takes too long; see `Retry-After`.",
 }
 
 

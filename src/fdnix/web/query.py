@@ -17,7 +17,7 @@ _SHOWN = 8
 
 
 class Choice(NamedTuple):
-    """One value of a facet: how many hits it leaves, whether it is chosen, and the query to go to."""
+    """One value of a facet: how many hits it leaves, if it is chosen, and the query to go to."""
 
     value: str
     entries: int

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -73,6 +74,7 @@ def _templates() -> Environment:
     environment.filters |= {
         "number": lambda number: f"{int(number):,}",
         "web": lambda url: str(url).lower().startswith(("https://", "http://")),
+        "breakable": lambda path: Markup(".<wbr>").join(path.split(".")),
         "words": lambda text, marks: [word for word in text.split(marks) if word],
     }
     return environment

@@ -166,8 +166,8 @@ _AGAIN = 0.01  # seconds between one interruption and the next
 class SearchIndex:
     """A minified database, open for searching by any number of threads.
 
-    One object serves them all: each thread that asks it something gets a connection of its own to
-    the one open file, which goes with the thread. Every method raises SettingsError for an argument
+    One object serves them all: a call has a connection of its own to the one open file, which is
+    kept for the next. Every method raises SettingsError for an argument
     that it does not accept, which the message names, and once the index is closed.
     """
 
@@ -191,6 +191,7 @@ class SearchIndex:
         self._notice = notice
         self._resources = resources
         self._threads = threading.local()
+        self._free: list[_Session] = []
 
     @classmethod
     def open(
@@ -199,6 +200,7 @@ class SearchIndex:
         *,
         embedder: QueryEmbedder | None = None,
         aws_region: str | None = None,
+        threads: int | None = None,
     ) -> Self:
         """The index in the minified database at `path`.
 
@@ -208,6 +210,8 @@ class SearchIndex:
                 vectors are of. Where that cannot be had, or is another, search is by text alone
                 and every result says so.
             aws_region: where Bedrock is asked, if the file's vectors are Bedrock's.
+            threads: how many processors one search uses, by default all. Where many are asked for
+                at once, one is best: a third more are answered, each a third slower.
 
         Raises:
             DataError: it is not a minified database of this schema version.
@@ -218,6 +222,8 @@ class SearchIndex:
         with ExitStack() as stack:
             connection = stack.enter_context(connect(path, read_only=True, extensions=()))
             connection.execute(f"SET dynamic_or_filter_threshold = {_KEYS}")
+            if threads is not None:
+                connection.execute(f"SET threads = {threads:d}")
             meta = read_file_info(connection, path, kind="minified")
             chosen, notice = _embedder(connection, meta, embedder, aws_region)
             return cls(path, meta, connection, chosen, notice, stack.pop_all())
@@ -357,6 +363,7 @@ class SearchIndex:
         with self._idle:
             self._open = False
             self._idle.wait_for(lambda: not self._under_way)
+        self._free.clear()
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -369,16 +376,29 @@ class SearchIndex:
 
     @contextmanager
     def _session(self) -> Iterator[_Session]:
-        """This thread's session, during which the file stays open."""
+        """A session that nobody else uses meanwhile; within a block, the block's.
+
+        The file stays open, and the session is kept for whoever asks next.
+        """
         with self._idle:
             if not self._open:
                 raise SettingsError(f"{self.path}: this index is closed; open it again")
             self._under_way += 1
         try:
-            session: _Session | None = getattr(self._threads, "session", None)
-            if session is None:
-                session = self._threads.session = _Session(self._connection.cursor())
-            yield session
+            held: _Session | None = getattr(self._threads, "session", None)
+            if held is not None:
+                yield held
+                return
+            try:
+                session = self._free.pop()
+            except IndexError:
+                session = _Session(self._connection.cursor())
+            self._threads.session = session
+            try:
+                yield session
+            finally:
+                self._threads.session = None
+                self._free.append(session)
         finally:
             with self._idle:
                 self._under_way -= 1
@@ -403,7 +423,7 @@ class _Found:
 
 
 class _Session:
-    """One thread's connection, with the search's statements prepared."""
+    """A connection with the search's statements prepared, for one thread at a time."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection

@@ -91,9 +91,9 @@ class Parameter:
                 raise self._refused(given, f"a whole number from {least} to {most}")
             return int(given)
         if len(given) > self.schema["maxLength"]:
+            most = self.schema["maxLength"]
             raise Problem(
-                400,
-                f"{self.name}: has {len(given):,} characters, {self.schema['maxLength']} are read",
+                400, f"{self.name}: has {len(given):,} characters; at most {most} are read"
             )
         if len(given) < self.schema.get("minLength", 0):
             raise Problem(400, f"{self.name}: is empty")

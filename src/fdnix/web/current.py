@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
@@ -36,13 +37,17 @@ class OpenIndex:
         tag: names the file's content and the code that answers from it, for an ETag.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file at `path`.
+    def __init__(self, path: Path, workers: int) -> None:
+        """Open the file at `path`, for so many searches at once.
 
         Raises:
             DataError: it is not a minified database of this schema version.
         """
-        self.index = SearchIndex.open(path)
+        # A search alone is quickest on all processors; of many, each is best left to one.
+        self.index = SearchIndex.open(path, threads=1 if workers > 1 else None)
+        # The first search of a connection plans its statements, for as long as five others take.
+        with ThreadPoolExecutor(workers) as threads:
+            list(threads.map(self.index.search, ["nixpkgs"] * workers))
         self.info = self.index.info
         made = "".join(self.info.get(key, "") for key in ("build_id", "fingerprint", "minified_at"))
         self.tag = blake2b(f"{made}{fdnix.__version__}".encode(), digest_size=8).hexdigest()
@@ -63,17 +68,18 @@ class OpenIndex:
 class CurrentIndex:
     """The index at a path: the file that lies there now, and the one before while it is in use."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file at `path`.
+    def __init__(self, path: Path, workers: int) -> None:
+        """Open the file at `path`, for so many searches at once.
 
         Raises:
             DataError: it is not a minified database of this schema version.
         """
         self._path = path
+        self._workers = workers
         self._lock = threading.Lock()
         self._looked = time.monotonic()
         self._identity = _identity(path)
-        self._open = OpenIndex(path)
+        self._open = OpenIndex(path, workers)
         self.swaps = 0
 
     @contextmanager
@@ -97,25 +103,26 @@ class CurrentIndex:
         self._open.index.close()
 
     def _look(self) -> None:
-        """Open the file anew if another lies at the path; one thread does, the others go on."""
+        """See whether another file lies at the path now; if so, have it opened meanwhile."""
         now = time.monotonic()
         with self._lock:
             if now - self._looked < _LOOK_EVERY:
                 return
             self._looked = now
-            known = self._identity
-        identity = _identity(self._path)
-        if identity is None or identity == known:
-            return
+            identity = _identity(self._path)
+            if identity is None or identity == self._identity:
+                return
+            self._identity = identity
+        threading.Thread(target=self._replace, daemon=True).start()
+
+    def _replace(self) -> None:
         try:
-            opened = OpenIndex(self._path)
+            opened = OpenIndex(self._path, self._workers)
         except FdnixError as error:
             log.warning("the file before is served on: %s", error)
-            with self._lock:
-                self._identity = identity
             return
         with self._lock:
-            before, self._open, self._identity = self._open, opened, identity
+            before, self._open = self._open, opened
             before.replaced = True
             self.swaps += 1
             unused = not before.leases

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -56,18 +55,21 @@ class Answer(Generic[_T]):
 class Service:
     """The index that is served, and the threads that ask it."""
 
-    def __init__(self, path: Path, *, limits: Limits = LIMITS) -> None:
+    def __init__(self, path: Path, *, workers: int, limits: Limits = LIMITS) -> None:
         """Open the file at `path`.
+
+        Args:
+            path: a file that the minified phase wrote.
+            workers: how many searches run at once.
+            limits: what a request may ask for.
 
         Raises:
             DataError: it is not a minified database of this schema version.
         """
         self.limits = limits
-        self.current = CurrentIndex(path)
+        self.current = CurrentIndex(path, workers)
         self.under_way = 0
-        # A thread keeps a connection with its statements prepared. More threads than processors
-        # would take turns: DuckDB shares each search among all of these.
-        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "fdnix-search")
+        self._threads = ThreadPoolExecutor(workers, "fdnix-search")
 
     async def ask(self, work: Callable[[OpenIndex], _T], *, known: str = "") -> Answer[_T]:
         """What `work` makes of the index, in a thread of ours.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.artifacts import s3
+from fdnix.artifacts.lambda_function import give_layer
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect, count
@@ -154,6 +155,8 @@ def _minified_phase(this: _Run, report: RunReport) -> RunReport:
     if not this.settings.publish_layer:
         return report
     layer = publish_layer(this.settings, path, still_held=this.still_held)
+    if this.settings.layer_function:
+        give_layer(this.settings, layer.arn)
     return replace(report, layer=layer)
 
 

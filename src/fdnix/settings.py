@@ -262,6 +262,11 @@ class Settings(BaseModel):
         description="a whole number of bytes, 0 or above: what the function beside the layer "
         "unzips to, for which room is left",
     )
+    layer_function: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="the name of the function that takes each new layer version",
+    )
     layer_keep_versions: int | None = Field(
         None, ge=1, description="a whole number of versions, 1 or above"
     )

@@ -141,6 +141,8 @@ def test_a_layer_too_large_for_lambda_is_refused_before_anything_is_sent(
         lambda_layer.refuse_too_large({"fdnix/fdnix.duckdb": large, "fdnix/extensions/fts": small})
     assert "unzip to 262,144,001 bytes, Lambda takes 262,144,000" in str(caught.value)
     assert f"MINIFIED_MAX_BYTES={LAMBDA_UNZIPPED_LIMIT - 11}" in str(caught.value)
+    with pytest.raises(DataError, match=r"fdnix/fdnix.duckdb 262,143,990, the function .* 11"):
+        lambda_layer.refuse_too_large({"fdnix/fdnix.duckdb": large}, function=11)
 
 
 def test_a_full_database_is_not_published(publishing: Settings, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def publish_layer(
     ) as connection:
         meta = read_file_info(connection, database, kind="minified")
     members = {_DATABASE: database, **layer_extensions(settings)}
-    refuse_too_large(members)
+    refuse_too_large(members, settings.layer_function_bytes)
     client = aws_client("lambda", settings.aws_region)
     layer = (settings.layer_arn or "").rpartition(":")[2]
     with TemporaryDirectory(dir=database.parent, prefix=".fdnix-layer-") as directory:
@@ -141,34 +141,43 @@ def layer_extensions(settings: Settings) -> dict[str, Path]:
     }
 
 
-def refuse_too_large(members: Mapping[str, Path]) -> None:
-    """Raise when the files together are more than a function's layers may unzip to.
+def refuse_too_large(members: Mapping[str, Path], function: int = 0) -> None:
+    """Raise when the files and the function beside them are more than Lambda unzips.
+
+    Args:
+        members: the layer's files, by their paths in the zip.
+        function: what the function unzips to.
 
     Raises:
-        DataError: naming each file with its size.
+        DataError: naming each file, and the function, with its size.
     """
     sizes = {name: file.stat().st_size for name, file in members.items()}
+    sizes["the function (LAYER_FUNCTION_BYTES)"] = function
     total = sum(sizes.values())
     if total > LAMBDA_UNZIPPED_LIMIT:
         listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         room = LAMBDA_UNZIPPED_LIMIT - (total - sizes[_DATABASE])
         raise DataError(
-            f"the layer would unzip to {total:,} bytes, Lambda takes {LAMBDA_UNZIPPED_LIMIT:,} "
-            f"({listed}); set MINIFIED_MAX_BYTES={room} and run the minified phase again"
+            f"layer and function would unzip to {total:,} bytes, Lambda takes "
+            f"{LAMBDA_UNZIPPED_LIMIT:,} ({listed}); "
+            f"set MINIFIED_MAX_BYTES={room} and run the minified phase again"
         )
 
 
-def write_zip(path: Path, members: Mapping[str, Path]) -> None:
+def write_zip(
+    path: Path, members: Mapping[str, Path], *, compression: int = zipfile.ZIP_STORED
+) -> None:
     """Write a zip whose bytes depend on the members' names and contents alone.
 
-    The members are stored, not compressed: zlib's output differs between its builds, and vectors
-    hardly compress.
+    The members are stored, not compressed, unless `compression` says otherwise: zlib's output
+    differs between its builds, and vectors hardly compress.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name)  # dated 1980-01-01, zip's first day
             info.create_system = 3  # Unix, so that the permissions count
             info.external_attr = 0o100644 << 16
+            info.compress_type = compression
             info.file_size = members[name].stat().st_size
             with members[name].open("rb") as source, archive.open(info, "w") as target:
                 copyfileobj(source, target, 1 << 20)

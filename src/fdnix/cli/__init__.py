@@ -37,6 +37,10 @@ _COMMANDS = {
         "snapshots",
         "Make an earlier SNAPSHOT, by its name in `fdnix snapshots`, the latest.",
     ),
+    "bundle-function": (
+        "function",
+        "Write the zip of the Lambda function that searches the layer to OUTPUT.",
+    ),
     "demo": (
         "demo",
         "Index the bundled sample into ./out and search it: no Nix, no AWS, no network.",
@@ -110,7 +114,7 @@ class _Group(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if name in _COMMANDS:
             module = import_module(f"fdnix.cli.{_COMMANDS[name][0]}")
-            command = getattr(module, f"{name}_command")
+            command = getattr(module, f"{name.replace('-', '_')}_command")
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:

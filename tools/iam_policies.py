@@ -59,6 +59,7 @@ class _Names:
     model: str
     batch_role: str
     layer: str
+    function: str
     written: tuple[str, ...]
     """The keys of the databases, `*` where a placeholder stands."""
     latest: tuple[str, ...]
@@ -76,6 +77,7 @@ _TEMPLATE = _Names(
     model="${BedrockModelId}",
     batch_role="${BatchRole.Arn}",
     layer="${LayerName}",
+    function="${LayerFunction}",
     written=("${DuckdbDataKey:*}", "${DuckdbMinifiedKey:*}"),
     latest=("${DuckdbDataKey:latest}", "${DuckdbMinifiedKey:latest}"),
     layer_zip="${DuckdbMinifiedKey:latest}.layer.zip",
@@ -96,6 +98,7 @@ def _names(settings: Settings, account: str) -> _Names:
         model=settings.bedrock_model_id,
         batch_role=settings.bedrock_role_arn or "",
         layer=(settings.layer_arn or "").rpartition(":")[2],
+        function=settings.layer_function or "",
         written=tuple(re.sub(r"\{\w+\}", "*", key) for key in templates),
         latest=tuple(keys.alias_key(key) for key in templates),
         layer_zip=f"{keys.alias_key(settings.duckdb_minified_key or '')}.layer.zip",
@@ -131,6 +134,7 @@ def task_statements(settings: Settings, account: str) -> list[Statement]:
         *(_bedrock_statements(names) if settings.provider == "bedrock" else ()),
         *(_layer_statements(names) if settings.publish_layer else ()),
         *(_removal_statements(names) if removes else ()),
+        *(_function_statements(names) if settings.publish_layer and names.function else ()),
     ]
 
 
@@ -147,6 +151,7 @@ def template(text: str) -> str:
         "bedrock": list(map(_rendered, _bedrock_statements(_TEMPLATE))),
         "layer": list(map(_rendered, _layer_statements(_TEMPLATE))),
         "layer-removal": list(map(_rendered, _removal_statements(_TEMPLATE))),
+        "function": list(map(_rendered, _function_statements(_TEMPLATE))),
         "batch-trust": [_batch_trust(_TEMPLATE)],
         "batch": list(map(_rendered, _batch_statements(_TEMPLATE))),
     }
@@ -221,6 +226,19 @@ def _layer_statements(names: _Names) -> list[Statement]:
 def _removal_statements(names: _Names) -> list[Statement]:
     versions = f"{_layer(names)}:*"
     return [Statement("RemoveLayerVersions", ("lambda:DeleteLayerVersion",), (versions,))]
+
+
+def _function_statements(names: _Names) -> list[Statement]:
+    function = (
+        f"arn:{names.partition}:lambda:{names.region}:{names.account}:function:{names.function}"
+    )
+    return [
+        Statement(
+            "GiveFunctionItsLayer",
+            ("lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"),
+            (function,),
+        )
+    ]
 
 
 def _batch_statements(names: _Names) -> list[Statement]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import platform
 import subprocess
@@ -8,9 +9,10 @@ import uuid
 import zipfile
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
-from fdnix.artifacts import lambda_layer
+from fdnix.artifacts import lambda_function, lambda_layer
 from fdnix.aws import aws_client
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
@@ -244,3 +246,40 @@ def test_a_refusal_names_the_layer_and_the_policies_and_leaves_no_zip(
         publish(publishing, database)
     assert [p.name for p in tmp_path.iterdir()] == ["fdnix.duckdb"]
     assert not s3.list_objects_v2(Bucket=publishing.artifacts_bucket or "").get("Contents")
+
+
+def test_the_function_takes_the_new_version_and_keeps_its_other_layers(
+    client: LambdaClient, publishing: Settings, database: Path
+) -> None:
+    settings = publishing.replace(layer_function=f"fdnix-{uuid.uuid4().hex[:8]}")
+    other = publish(publishing.replace(layer_arn="fdnix-other"), database).arn
+    role = boto3.client("iam").create_role(RoleName=uuid.uuid4().hex, AssumeRolePolicyDocument="{}")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("function.py", "def handler(event, context): ...")
+    client.create_function(
+        FunctionName=settings.layer_function or "",
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Handler="function.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Layers=[other],
+    )
+
+    def layers() -> list[str]:
+        name = settings.layer_function or ""
+        found = client.get_function_configuration(FunctionName=name)["Layers"]
+        return [layer["Arn"] for layer in found]
+
+    first = publish(settings, database).arn
+    assert lambda_function.give_layer(settings, first)
+    assert layers() == [other, first]
+    assert not lambda_function.give_layer(settings, first)
+    second = publish(settings, write_database(database, "minified", packages=7)).arn
+    assert lambda_function.give_layer(settings, second)
+    assert layers() == [other, second]
+
+
+def test_a_function_that_is_not_there_is_named(publishing: Settings) -> None:
+    with pytest.raises(AwsError, match="fdnix-none"):
+        lambda_function.give_layer(publishing.replace(layer_function="fdnix-none"), "arn:x:1")

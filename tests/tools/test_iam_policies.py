@@ -240,7 +240,7 @@ def test_the_policies_in_deploy_are_those_of_the_example_settings(tmp_path: Path
 
 def test_the_statements_in_the_template_are_those_of_the_table() -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
-    assert text.count("# begin ") == 7
+    assert text.count("# begin ") == 8
     assert iam_policies.template(text) == text, "generate them anew: CONTRIBUTING.md says how"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import fdnix
 from fdnix.artifacts.lambda_layer import write_zip
-from fdnix.aws import answered, aws_client, explained
+from fdnix.aws import aws_client, explained
 from fdnix.database.atomic import make_directory
 from fdnix.errors import DataError, SettingsError
 from fdnix.progress import log
@@ -101,12 +101,8 @@ def give_layer(settings: Settings, layer_version: str) -> bool:
     layer = layer_version.rpartition(":")[0]
     others = [arn for arn in before if arn.rpartition(":")[0] != layer]
     with explained(f"give the function {name} the layer version {layer_version}"):
-        updated = client.update_function_configuration(
-            FunctionName=name,
-            Layers=[*others, layer_version],
-            RevisionId=answered(configuration, "RevisionId"),
-        )
-    log.info("function %s has %s", answered(updated, "FunctionName"), layer_version)
+        client.update_function_configuration(FunctionName=name, Layers=[*others, layer_version])
+    log.info("function %s has %s", name, layer_version)
     return True
 
 

@@ -27,6 +27,13 @@ _COMMANDS = {
     "embed": ("runs", "Give every distinct text of the full database a vector."),
     "minify": ("runs", "Derive the minified database from the full one."),
     "search": ("search", "Search the minified database for TEXT."),
+    "show": ("lookup", "Show all that the index holds of the package at ATTRIBUTE."),
+    "which": ("lookup", "Show which packages have PROGRAM, likeliest first."),
+    "similar": ("lookup", "Show the packages that are most like the one at ATTRIBUTE."),
+    "update": (
+        "update",
+        "Make or refresh the user's own index, which every search finds.",
+    ),
     "info": ("info", "Show what a full or minified database holds."),
     "snapshots": (
         "snapshots",

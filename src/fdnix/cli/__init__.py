@@ -34,6 +34,7 @@ _COMMANDS = {
         "update",
         "Make or refresh the user's own index, which every search finds.",
     ),
+    "mcp": ("mcp", "Serve the search to an assistant over standard input and output (MCP)."),
     "info": ("info", "Show what a full or minified database holds."),
     "snapshots": (
         "snapshots",

@@ -1,0 +1,1 @@
+"""The search in a browser and for programs: pages, an HTTP API, a Lambda function."""

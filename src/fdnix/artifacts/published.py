@@ -35,7 +35,7 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 class Fetched:
     """What was fetched; `unchanged` where the file that stood there was this one already."""
 
-    path: Path
+    path: str
     url: str
     sha256: str
     bytes: int
@@ -198,7 +198,7 @@ def _verify(place: Path, url: str) -> None:
 def _fetched(path: Path, url: str, sha256: str, *, unchanged: bool) -> Fetched:
     with connect(path, read_only=True, extensions=()) as connection:
         packages = int(read_file_info(connection, path, kind="minified")["package_count"])
-    return Fetched(path, url, sha256, path.stat().st_size, packages, unchanged)
+    return Fetched(str(path), url, sha256, path.stat().st_size, packages, unchanged)
 
 
 def _digest(path: Path) -> str:

@@ -23,6 +23,7 @@ let
     literalExpression = text: { inherit text; };
     makeLibraryPath = packages: builtins.concatStringsSep ":" (map (p: "${p}/lib") packages);
     optional = condition: value: if condition then [ value ] else [ ];
+    optionalString = condition: text: if condition then text else "";
     optionalAttrs = condition: set: if condition then set else { };
     sourceTypes.binaryNativeCode.shortName = "binaryNativeCode";
 

@@ -28,10 +28,7 @@ python.pkgs.buildPythonApplication {
 
   build-system = [ python.pkgs.hatchling ];
   dependencies = import ./dependencies.nix python.pkgs;
-  nativeBuildInputs = [
-    installShellFiles
-    python.pkgs.click-man
-  ];
+  nativeBuildInputs = [ installShellFiles ];
   # What runs the command cannot be had where it is built for another machine.
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     ${python.interpreter} tools/man_pages.py man

@@ -1,23 +1,21 @@
 """Write a man page for each command, from its help: what the Nix package installs.
 
-python tools/man_pages.py share/man/man1
+    python tools/man_pages.py share/man/man1
+
+It is roff with the macros of man(7). No library: click-man is not in nixpkgs.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from copy import copy
+from inspect import cleandoc
 from pathlib import Path
 
 import click
-from click_man.core import generate_man_page
 
 import fdnix
 from fdnix.cli import cli
-
-# Click keeps the lines after \b as they are; so does roff between .nf and .fi.
-_KEPT = re.compile(r"^\x08\n(.*?)(?=^\.|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def man_pages() -> dict[str, str]:
@@ -29,15 +27,53 @@ def man_pages() -> dict[str, str]:
         for _, command, _ in [cli.resolve_command(root, [name])]
         if command
     ]
-    return {f"{context.command_path.replace(' ', '-')}.1": _page(context) for context in contexts}
+    return {f"{_name(context)}.1": _page(context) for context in contexts}
+
+
+def _name(context: click.Context) -> str:
+    return context.command_path.replace(" ", "-")
 
 
 def _page(context: click.Context) -> str:
-    command = copy(context.command)
-    command.short_help = command.get_short_help_str(200)
-    command.help = (command.help or "").replace("\\", "\\e")
-    shown = click.Context(command, info_name=context.info_name, parent=context.parent)
-    return _KEPT.sub(r".nf\n\1.fi\n", generate_man_page(shown, version=fdnix.__version__))
+    command = context.command
+    lines = [
+        f'.TH "{_name(context).upper()}" 1 "" "fdnix {fdnix.__version__}" "fdnix"',
+        ".SH NAME",
+        rf"{_roff(_name(context))} \- {_roff(command.get_short_help_str(200).rstrip('.'))}",
+        ".SH SYNOPSIS",
+        f".B {_roff(context.command_path)}",
+        _roff(" ".join(command.collect_usage_pieces(context))),
+        ".SH DESCRIPTION",
+        *_paragraphs(command.help or ""),
+        ".SH OPTIONS",
+    ]
+    records = (parameter.get_help_record(context) for parameter in command.get_params(context))
+    for flags, text in [record for record in records if record and record[1]]:
+        lines += [".TP", rf"\fB{_roff(flags)}\fP", _roff(text)]
+    if isinstance(command, click.Group):
+        lines.append(".SH COMMANDS")
+        for name, listed in sorted(command.commands.items()):
+            lines += [".TP", rf"\fBfdnix\-{_roff(name)}\fP(1)"]
+            lines.append(_roff(listed.get_short_help_str(200)))
+    return "\n".join(lines) + "\n"
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a help; those that begin with Click's backspace keep their lines."""
+    lines: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", cleandoc(text)):
+        if paragraph.startswith("\b\n"):
+            kept = paragraph.removeprefix("\b\n").rstrip().split("\n")
+            lines += [".PP", ".nf", *map(_roff, kept), ".fi"]
+        else:
+            lines += [".PP", _roff(" ".join(paragraph.split()))]
+    return lines
+
+
+def _roff(text: str) -> str:
+    """`text` as roff prints it as it stands: groff_char(7), groff(7)."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
 if __name__ == "__main__":

@@ -104,7 +104,6 @@ let
               "boto3"
               "brotli"
               "click"
-              "click-man"
               "duckdb"
               "hatchling"
               "httpx"

@@ -39,7 +39,10 @@ let
           filter =
             path: _:
             builtins.any (
-              wanted: path == toString wanted || lib.hasPrefix "${toString wanted}/" path
+              wanted:
+              path == toString wanted
+              || lib.hasPrefix "${toString wanted}/" path
+              || lib.hasPrefix "${path}/" (toString wanted)
             ) fileset;
         };
     };

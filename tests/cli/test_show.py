@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -153,3 +154,41 @@ def test_an_index_of_more_than_a_month_is_said_to_be_old() -> None:
     assert warning("2026-10-26T00:00:00+00:00") is None
     assert warning("soon") is None
     assert warning(None) is None
+
+
+@pytest.mark.parametrize("module", ["click.core", "fdnix.cli", "fdnix.cli.lookup", "duckdb"])
+def test_ctrl_c_ends_without_a_traceback_whatever_is_being_imported(module: str, few: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "fdnix", "show", "tool", "--db", str(few)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.rpartition("|")[2].strip() == module:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in rest
+    assert "KeyboardInterrupt" not in rest
+
+
+def test_what_the_output_cannot_hold_is_replaced_and_json_stays_whole(tmp_path: Path) -> None:
+    source = write_catalogue(
+        tmp_path / "in.json", {"tool": entry("tool", description="Ein Wörterbuch 辞書")}
+    )
+    settings = settings_in(tmp_path, source)
+    pipeline.run(settings)
+    shown = []
+    for options in ([], ["--json"]):
+        path = str(settings.output_minified_path)
+        ended = subprocess.run(
+            [sys.executable, "-m", "fdnix", "show", "tool", "--db", path, *options],
+            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        shown.append(ended.stdout)
+    assert "Ein Wörterbuch ??".encode("latin-1") in shown[0]
+    assert json.loads(shown[1])["description"] == "Ein Wörterbuch 辞書"

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -59,6 +60,9 @@ _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What a terminal's encoding has no character for is no reason to end.
+        sys.stdout.reconfigure(errors="replace")
     try:
         cli.main(args=arguments, prog_name="fdnix", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 (each has its exit code)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from platformdirs import user_data_path
@@ -14,6 +17,7 @@ from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import FrameType
 
     from fdnix.search import SearchIndex
 
@@ -64,6 +68,9 @@ def _path(text: str | None) -> Path | None:
 def open_index(given: Path | None, environ: Mapping[str, str]) -> Iterator[SearchIndex]:
     """The index that a command reads, open; that it is more than a month old is said.
 
+    Inside the block Ctrl-C ends the process at once, whatever it waits for: a file that is only
+    read leaves nothing to tidy up.
+
     Raises:
         SettingsError: there is none.
         DataError: it is no minified database of this schema version.
@@ -72,10 +79,30 @@ def open_index(given: Path | None, environ: Mapping[str, str]) -> Iterator[Searc
 
     path = find_index(given, environ)
     # Not of the settings: a search is not kept from its work by what they say of runs.
-    with SearchIndex.open(path, aws_region=environ.get("AWS_REGION") or None) as index:
+    region = environ.get("AWS_REGION") or None
+    with _ending_at_once(), SearchIndex.open(path, aws_region=region) as index:
         if warning := age_warning(index.info, path, datetime.now(UTC)):
             click.secho(warning, fg="yellow", err=True)
         yield index
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    before = {
+        number: signal.signal(number, _end)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    os.write(sys.stderr.fileno(), b"fdnix: stopped\n")
+    os._exit(128 + number)
 
 
 def age_warning(info: Mapping[str, str], path: Path, now: datetime) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +12,6 @@ from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
 
 @click.command("mcp")
@@ -36,13 +34,4 @@ def mcp_command(*, database: Path | None) -> None:
             f"this needs {error.name}, which is not installed: pip install 'fdnix[mcp]'"
         ) from error
     with open_index(database, os.environ) as index:
-        # The thread that waits for the assistant's next line would keep the process; there is
-        # nothing to tidy up of a file that is only read.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _end)
         server(index).run("stdio")
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    click.echo("fdnix: stopped", err=True)
-    os._exit(128 + number)

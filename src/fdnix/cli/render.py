@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 def as_json(report: object) -> None:
     """Print dataclasses as one JSON document: on a terminal indented, else one line."""
     indent, separators = (2, None) if sys.stdout.isatty() else (None, (",", ":"))
+    ascii_only = (sys.stdout.encoding or "").lower() != "utf-8"
     click.echo(
-        json.dumps(report, default=_plain, ensure_ascii=False, indent=indent, separators=separators)
+        json.dumps(
+            report,
+            default=_plain,
+            ensure_ascii=ascii_only,
+            indent=indent,
+            separators=separators,
+        )
     )
 
 

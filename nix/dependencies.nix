@@ -10,6 +10,7 @@ python: [
   python.msgspec
   python.numpy
   python.packaging
+  python.platformdirs
   python.pyarrow
   python.pydantic
   python.rich

@@ -1,16 +1,28 @@
-"""Writes docs/settings.md, commands.md and filters.md from the code; a test holds them against it.
+"""Writes the reference pages of docs/ from the code; a test holds them against it.
 
 Run it after changing a setting, a command or a filter: `python tools/reference.py`.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import TypeAdapter
 
+from fdnix.artifacts.published import Fetched
+from fdnix.artifacts.s3 import Snapshot
 from fdnix.cli import cli
+from fdnix.database.sizes import DatabaseInfo
+from fdnix.embedding.bedrock.estimate import Estimate
+from fdnix.pipeline import RunReport
+from fdnix.search import SearchResults
 from fdnix.search.filters import FILTERS
+from fdnix.search.package import Package, ProgramOwner, SimilarPackage
 from fdnix.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -89,7 +101,55 @@ def filters_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page, "filters.md": filters_page}
+JSON = {
+    "search": SearchResults,
+    "show": Package,
+    "which": list[ProgramOwner],
+    "similar": list[SimilarPackage],
+    "info": DatabaseInfo,
+    "run": RunReport,
+    "update --from": Fetched,
+    "embed --dry-run": Estimate,
+    "snapshots": list[Snapshot],
+    "rollback": Snapshot,
+}
+"""What each command prints with --json, by the command."""
+
+
+def json_schema(command: str) -> dict[str, Any]:
+    """The JSON schema of what a command prints with --json."""
+    adapter: TypeAdapter[Any] = TypeAdapter(JSON[command])
+    adapter.rebuild(_types_namespace={"datetime": datetime, "Mapping": Mapping})
+    schema = adapter.json_schema(mode="serialization")
+    for definition in (schema, *schema.get("$defs", {}).values()):
+        for shape in definition.get("properties", {}).values():
+            shape.pop("title", None)  # which only repeats the name
+    return schema
+
+
+def json_page() -> str:
+    """The page that has the schema of what every command prints with --json."""
+    lines = [
+        "# JSON",
+        "",
+        "What commands print with `--json`: one document on standard output, in a pipe one line.",
+        "Each has a JSON schema (draft 2020-12). `metadata`, `embed`, `minify` and `update` print",
+        "what `run` prints. Later versions may add fields: a reader ignores what it does not know.",
+        "Messages go to standard error, and the exit code says how it ended.",
+        "",
+    ]
+    for command in JSON:
+        schema = json.dumps(json_schema(command), indent=1, ensure_ascii=False)
+        lines += [f"## fdnix {command} --json", "", "```json", schema, "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "commands.md": commands_page,
+    "filters.md": filters_page,
+    "json.md": json_page,
+}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from fdnix.cli import cli
-from fdnix.cli.search import search_command
+from fdnix.cli.index_file import CONTAINERS_INDEX
 from fdnix.settings import load_settings
 
 if TYPE_CHECKING:
@@ -117,5 +117,4 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
 
 
 def test_a_search_reads_the_file_that_a_run_writes_by_default() -> None:
-    [option] = [option for option in search_command.params if option.name == "database"]
-    assert Path(str(option.default)) == load_settings({}).output_minified_path
+    assert load_settings({}).output_minified_path == CONTAINERS_INDEX

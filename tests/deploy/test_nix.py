@@ -79,7 +79,9 @@ def test_the_source_holds_no_more_than_the_package_needs(tmp_path: Path) -> None
         "README.md",
         "pyproject.toml",
         "src",
+        "tools",
     }
+    assert [path.name for path in (source / "tools").iterdir()] == ["man_pages.py"]
 
 
 def test_versions_are_those_that_the_tests_run_with() -> None:

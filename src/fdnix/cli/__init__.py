@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -28,6 +29,14 @@ _COMMANDS = {
     "minify": ("runs", "Derive the minified database from the full one."),
     "search": ("search", "Search the minified database for TEXT."),
     "serve": ("serve", "Serve the search to browsers and programs, until Ctrl-C."),
+    "show": ("lookup", "Show all that the index holds of the package at ATTRIBUTE."),
+    "which": ("lookup", "Show which packages have PROGRAM, likeliest first."),
+    "similar": ("lookup", "Show the packages that are most like the one at ATTRIBUTE."),
+    "update": (
+        "update",
+        "Make or refresh the user's own index, which every search finds.",
+    ),
+    "mcp": ("mcp", "Serve the search to an assistant over standard input and output (MCP)."),
     "info": ("info", "Show what a full or minified database holds."),
     "snapshots": (
         "snapshots",
@@ -56,6 +65,9 @@ _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What a terminal's encoding has no character for is no reason to end.
+        sys.stdout.reconfigure(errors="replace")
     try:
         cli.main(args=arguments, prog_name="fdnix", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 (each has its exit code)

@@ -6,21 +6,31 @@ import json
 import sys
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from fdnix.search.package import MARKS, nix_shell
+from fdnix.search.package import MARKS, Refusable, nix_shell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fdnix.search import Hit, SearchResults
+    from fdnix.search.package import Package, ProgramOwner, SimilarPackage
 
 
 def as_json(report: object) -> None:
     """Print dataclasses as one JSON document: on a terminal indented, else one line."""
     indent, separators = (2, None) if sys.stdout.isatty() else (None, (",", ":"))
+    ascii_only = (sys.stdout.encoding or "").lower() != "utf-8"
     click.echo(
-        json.dumps(report, default=_plain, ensure_ascii=False, indent=indent, separators=separators)
+        json.dumps(
+            report,
+            default=_plain,
+            ensure_ascii=ascii_only,
+            indent=indent,
+            separators=separators,
+        )
     )
 
 
@@ -35,29 +45,103 @@ def _plain(value: Any) -> Any:
 
 def search_results(results: SearchResults, *, explain: bool = False) -> None:
     """Print hits: styled on a terminal, plain lines elsewhere; `explain` adds the scores' parts."""
-    if results.notice:
-        click.secho(results.notice, fg="yellow", err=True)
-    for hit in results.hits:
-        click.echo(_headline(hit))
-        if hit.description:
-            click.echo(f"    {hit.description}")
-        click.echo(f"    {nix_shell(hit)}")
-        click.secho(f"    found by: {hit.why}", dim=True)
+    _notice(results)
+    for hit in results:
+        _found(hit, f"found by: {hit.why}", len(hit.variants) - 1)
         if explain:
             click.secho(f"    {_explanation(hit)}", dim=True)
-    count = f"{len(results.hits)} of {results.total:,}" if results.hits else "nothing found"
+    count = f"{len(results.hits)} of {results.total:,}" if results.hits else _NOTHING
     seconds = sum(results.timings.values())
     click.secho(f"{count}, {seconds * 1000:.0f} ms", dim=True, err=True)
 
 
-def _headline(hit: Hit) -> str:
-    parts = [click.style(hit.package_id, bold=True), hit.version or ""]
-    if len(hit.variants) > 1:
-        parts.append(click.style(f"(+{len(hit.variants) - 1} variants)", dim=True))
-    marks = [mark for mark in MARKS if getattr(hit, mark)]
+def search_lines(results: SearchResults) -> None:
+    """Print a line a hit: attribute path, version and description, with a tab between them."""
+    _notice(results)
+    for hit in results:
+        click.echo("\t".join((hit.package_id, hit.version or "", hit.description or "")))
+
+
+def owners(found: Sequence[ProgramOwner]) -> None:
+    """Print the packages that have a program."""
+    for owner in found:
+        _found(owner, owner.why)
+    if not found:
+        click.secho(_NOTHING, dim=True, err=True)
+
+
+def similar(found: Sequence[SimilarPackage]) -> None:
+    """Print the packages that are like another."""
+    for other in found:
+        _found(other, f"similarity: {other.vector_similarity:.2f}")
+    if not found:
+        click.secho(f"{_NOTHING}: the index has no vector of it", dim=True, err=True)
+
+
+def package(found: Package) -> None:
+    """Print all that there is to say of one package, a line each, what is empty left out."""
+    click.echo(_headline(found))
+    if found.description:
+        click.echo(f"    {found.description}")
+    click.echo(f"    {nix_shell(found)}")
+    rows = {
+        "program": found.main_program,
+        "home page": found.homepage,
+        "licence": found.license,
+        "platforms": " ".join(found.platforms),
+        "maintainers": found.maintainers,
+        "source": found.source_url or found.position,
+        "available": None if found.available else "no: nixpkgs refuses to build it",
+    }
+    for name, value in rows.items():
+        if value:
+            click.echo(f"{name + ':':<13}{value}")
+    for name, values in (
+        ("known vulnerabilities", found.known_vulnerabilities),
+        ("variants", [_headline(variant) for variant in found.variants[1:] and found.variants]),
+    ):
+        if values:
+            click.echo(f"{name}:")
+            for value in values:
+                click.echo(f"    {value}")
+    if found.long_description:
+        click.echo(f"\n{found.long_description}")
+
+
+_NOTHING = "nothing found"
+
+
+class _Versioned(Refusable, Protocol):
+    @property
+    def version(self) -> str | None: ...
+
+
+class _Listed(_Versioned, Protocol):
+    @property
+    def description(self) -> str | None: ...
+
+
+def _notice(results: SearchResults) -> None:
+    if results.notice:
+        click.secho(results.notice, fg="yellow", err=True)
+
+
+def _found(found: _Listed, why: str, other_variants: int = 0) -> None:
+    click.echo(_headline(found, other_variants))
+    if found.description:
+        click.echo(f"    {found.description}")
+    click.echo(f"    {nix_shell(found)}")
+    click.secho(f"    {why}", dim=True)
+
+
+def _headline(found: _Versioned, other_variants: int = 0) -> str:
+    parts = [click.style(found.package_id, bold=True), found.version or ""]
+    if other_variants:
+        parts.append(click.style(f"(+{other_variants} variants)", dim=True))
+    marks = [mark for mark in MARKS if getattr(found, mark)]
     if marks:
         parts.append(click.style(f"[{', '.join(marks)}]", fg="red"))
-    return "  ".join(parts)
+    return "  ".join(parts).rstrip()
 
 
 def _explanation(hit: Hit) -> str:

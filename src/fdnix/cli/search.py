@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fdnix.cli import render
+from fdnix.cli.index_file import DB_OPTION, open_index
 from fdnix.cli.options import JSON_OPTION
-from fdnix.errors import SettingsError
 from fdnix.search.filters import FILTERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _filter_options(command: Any) -> Any:
@@ -27,21 +29,22 @@ def _filter_options(command: Any) -> Any:
 @_filter_options
 @click.option("--explain", is_flag=True, help="Show what the scores are made of.")
 @click.option(
-    "--db",
-    "database",
-    type=click.Path(path_type=Path),
-    envvar="OUTPUT_MINIFIED_PATH",
-    default="/out/fdnix.duckdb",
-    help="The minified database. [OUTPUT_MINIFIED_PATH]",
+    "--format",
+    "form",
+    type=click.Choice(["text", "lines"]),
+    default="text",
+    help="lines: attribute path, version and description between tabs, for fzf and cut.",
 )
+@DB_OPTION
 @JSON_OPTION
 def search_command(
     *,
     text: tuple[str, ...],
     limit: int,
     offset: int,
-    database: Path,
     explain: bool,
+    form: str,
+    database: Path | None,
     as_json: bool,
     **filters: Any,
 ) -> None:
@@ -52,20 +55,19 @@ def search_command(
     and, after a --, -words that must not occur and filters with a - that must not hold.
 
     \b
-    Example: fdnix search --db out/fdnix.duckdb terminal file manager with previews
+    Example: fdnix search terminal file manager with previews
              fdnix search --db out/fdnix.duckdb --free -- editor license:mit -vim
+             fdnix search --format lines editor | fzf --preview 'fdnix show {1}'
     """
-    from fdnix.search import Filters, SearchIndex  # noqa: PLC0415 (DuckDB is slow to import)
+    from fdnix.search import Filters  # noqa: PLC0415 (DuckDB is slow to import)
 
-    if not database.exists():
-        raise SettingsError(
-            f"{database}: there is no index here; make one with `fdnix run --source channel "
-            f"--minified {database}`, or name one with --db or OUTPUT_MINIFIED_PATH"
-        )
-    # Not of the settings: a search is not kept from its work by what they say of runs.
-    aws_region = os.environ.get("AWS_REGION") or None
-    with SearchIndex.open(database, aws_region=aws_region) as index:
+    with open_index(database, os.environ) as index:
         results = index.search(
             " ".join(text), limit=limit, offset=offset, filters=Filters(**filters)
         )
-    render.as_json(results) if as_json else render.search_results(results, explain=explain)
+    if as_json:
+        render.as_json(results)
+    elif form == "lines":
+        render.search_lines(results)
+    else:
+        render.search_results(results, explain=explain)

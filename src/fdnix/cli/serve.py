@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 import click
 
+from fdnix.cli.index_file import DB_OPTION, find_index
 from fdnix.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("serve")
-@click.option(
-    "--db",
-    "database",
-    type=click.Path(path_type=Path),
-    envvar="OUTPUT_MINIFIED_PATH",
-    default="/out/fdnix.duckdb",
-    help="The minified database. [OUTPUT_MINIFIED_PATH]",
-)
+@DB_OPTION
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
@@ -26,7 +24,7 @@ from fdnix.errors import SettingsError
     show_default=True,
     help="The port; 0 takes any that is free.",
 )
-def serve_command(*, database: Path, host: str, port: int) -> None:
+def serve_command(*, database: Path | None, host: str, port: int) -> None:
     """Serve the search to browsers and programs, until Ctrl-C.
 
     A new file that is renamed over the database is taken over without a failed request.
@@ -42,4 +40,5 @@ def serve_command(*, database: Path, host: str, port: int) -> None:
         raise SettingsError(
             f"this needs {error.name}, which is not installed: pip install 'fdnix[web]'"
         ) from error
-    serve(database, host, port, ready=lambda url: click.echo(f"fdnix: serving {database} at {url}"))
+    path = find_index(database, os.environ)
+    serve(path, host, port, ready=lambda url: click.echo(f"fdnix: serving {path} at {url}"))

@@ -23,24 +23,16 @@ class Refusable(Protocol):
     """What nixpkgs may refuse to evaluate, and why."""
 
     @property
-    def package_id(self) -> str:
-        """The attribute path."""
-        ...
+    def package_id(self) -> str: ...  # noqa: D102
 
     @property
-    def broken(self) -> bool:
-        """Whether nixpkgs marks it broken."""
-        ...
+    def broken(self) -> bool: ...  # noqa: D102
 
     @property
-    def insecure(self) -> bool:
-        """Whether nixpkgs knows vulnerabilities of it."""
-        ...
+    def insecure(self) -> bool: ...  # noqa: D102
 
     @property
-    def unfree(self) -> bool:
-        """Whether its licence is not free."""
-        ...
+    def unfree(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ let
               "msgspec"
               "numpy"
               "packaging"
+              "platformdirs"
               "pyarrow"
               "pydantic"
               "rich"
@@ -126,6 +127,7 @@ let
       in
       {
         pkgs = final;
+        inherit interpreter;
         sitePackages = "lib/python3.13/site-packages";
         withPackages =
           choose:
@@ -143,6 +145,7 @@ let
   pkgs = {
     inherit callPackage lib python313;
     autoPatchelfHook = plain "auto-patchelf-hook";
+    installShellFiles = plain "install-shell-files";
     nix = nixPackage;
     nixfmt = plain "nixfmt";
     nixfmt-tree = plain "nixfmt-tree";
@@ -153,6 +156,7 @@ let
     '' { };
     stdenv = {
       cc.cc = plain "gcc";
+      buildPlatform.canExecute = host: host.system == system;
       hostPlatform = {
         inherit system;
         isLinux = builtins.match ".*-linux" system != null;

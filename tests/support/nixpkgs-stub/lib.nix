@@ -23,6 +23,7 @@ let
     literalExpression = text: { inherit text; };
     makeLibraryPath = packages: builtins.concatStringsSep ":" (map (p: "${p}/lib") packages);
     optional = condition: value: if condition then [ value ] else [ ];
+    optionalString = condition: text: if condition then text else "";
     optionalAttrs = condition: set: if condition then set else { };
     sourceTypes.binaryNativeCode.shortName = "binaryNativeCode";
 
@@ -38,7 +39,10 @@ let
           filter =
             path: _:
             builtins.any (
-              wanted: path == toString wanted || lib.hasPrefix "${toString wanted}/" path
+              wanted:
+              path == toString wanted
+              || lib.hasPrefix "${toString wanted}/" path
+              || lib.hasPrefix "${path}/" (toString wanted)
             ) fileset;
         };
     };

@@ -52,9 +52,9 @@ found AS MATERIALIZED (
             CASE
                 WHEN p.main_program = a.name THEN 0
                 WHEN lower(p.main_program) = a.lower_name THEN 1
-                -- Who names another program may still have one of its own name.
-                WHEN a.lower_name IN (
-                    lower(p.pname), lower(regexp_extract(p.package_id, '[^.]+$')))
+                -- Who names another program may still have one of its own name; plugins have none.
+                WHEN p.attribute_set IS NULL
+                    AND a.lower_name IN (lower(p.pname), lower(p.package_id))
                 THEN CASE WHEN p.main_program IS NULL THEN 2 ELSE 3 END
             END AS kind
         FROM packages AS p CROSS JOIN asked AS a

@@ -1,6 +1,6 @@
 """Pictures of the pages of `fdnix serve`, light, dark and on a phone, taken by Chromium.
 
-It needs `chromium` and the extra `test`: `python tools/screenshots.py out/fdnix.duckdb out/pictures`.
+Needs `chromium` and the extra `test`: `python tools/screenshots.py out/fdnix.duckdb out/pictures`.
 """
 
 from __future__ import annotations

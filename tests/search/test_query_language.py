@@ -150,8 +150,8 @@ def test_words_that_nobody_uses_find_nothing(pens: SearchIndex, query: str) -> N
         ("漢字 辞典", "jisho"),
         ("patisserie", "tarte"),
         ("GÉNÉRALE", "tarte"),
-        ("ｐｅｎｎａ", "penna"),
-        ("Ｘ２６４", "x264"),
+        ("ｐｅｎｎａ", "penna"),  # noqa: RUF001 (of full width)
+        ("Ｘ２６４", "x264"),  # noqa: RUF001 (of full width)
     ],
 )
 def test_words_of_any_script_are_found(pens: SearchIndex, query: str, expected: str) -> None:
@@ -200,7 +200,9 @@ def test_a_limit_that_cannot_be_kept_is_refused(pens: SearchIndex) -> None:
         pens.search("editor", limit=5000)
 
 
-@pytest.mark.parametrize(("words", "expected"), [("x264", ["x264"]), ("7zip", []), ("словарь", ["slovar"])])
+@pytest.mark.parametrize(
+    ("words", "expected"), [("x264", ["x264"]), ("7zip", []), ("словарь", ["slovar"])]
+)
 def test_the_full_text_index_knows_digits(file: Path, words: str, expected: list[str]) -> None:
     with connect(file, read_only=True, extensions=("fts",)) as connection:
         rows = connection.execute("SELECT package_id FROM packages_fts_idx(?)", [words]).fetchall()

@@ -238,6 +238,20 @@ def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
     assert ended.code == 0
     assert ended.out.count("$ fdnix search") == 3
     assert (tmp_path / "out/fdnix.duckdb").is_file()
+    assert fdnix("demo").code == 0
+
+
+def test_demo_keeps_an_index_of_another_source_and_says_where_else_to_go(
+    fdnix: Fdnix, tmp_path: Path
+) -> None:
+    source = write_catalogue(tmp_path / "in.json", entries(20))
+    full = tmp_path / "out/fdnix-data.duckdb"
+    assert fdnix("metadata", "--source", source, "--output", full).code == 0
+    before = full.read_bytes()
+    ended = fdnix("demo")
+    assert ended.code == 2
+    assert "run fdnix demo in another folder" in ended.message
+    assert full.read_bytes() == before
 
 
 @pytest.mark.parametrize("command", ["info {}", "info --json {}", "search --db {} editor"])

@@ -44,6 +44,9 @@ CATALOGUE = {
     "newt_10": entry("newt", "10.1", description="An animal"),
     "x264": entry("x264", description="Library for video"),
     "zipper": entry("zipper", description="Files in an archive"),
+    "slovar": entry("slovar", description="Словарь и переводчик"),
+    "jisho": entry("jisho", description="漢字辞典"),
+    "tarte": entry("tarte", description="Pâtisserie générale"),
 }
 
 
@@ -139,6 +142,30 @@ def test_words_that_nobody_uses_find_nothing(pens: SearchIndex, query: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("словарь", "slovar"),
+        ("ПЕРЕВОДЧИК", "slovar"),
+        ("辞典", "jisho"),
+        ("漢字 辞典", "jisho"),
+        ("patisserie", "tarte"),
+        ("GÉNÉRALE", "tarte"),
+        ("ｐｅｎｎａ", "penna"),  # noqa: RUF001 (of full width)
+        ("Ｘ２６４", "x264"),  # noqa: RUF001 (of full width)
+    ],
+)
+def test_words_of_any_script_are_found(pens: SearchIndex, query: str, expected: str) -> None:
+    assert pens.search(query).hits[0].package_id == expected
+
+
+@pytest.mark.parametrize(("query", "expected"), [("辞 典", {"jisho"}), ("漢 -辞", set())])
+def test_a_character_of_chinese_is_a_word(
+    pens: SearchIndex, query: str, expected: set[str]
+) -> None:
+    assert found(pens, query) == expected
+
+
+@pytest.mark.parametrize(
     "pasted", ["nixpkgs#penna", "pkgs.penna", "nix shell nixpkgs#penna", "nix run nixpkgs#penna"]
 )
 def test_what_is_pasted_from_a_command_or_a_configuration_names_the_package(
@@ -173,8 +200,20 @@ def test_a_limit_that_cannot_be_kept_is_refused(pens: SearchIndex) -> None:
         pens.search("editor", limit=5000)
 
 
-@pytest.mark.parametrize(("words", "expected"), [("x264", ["x264"]), ("7zip", [])])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("x264", ["x264"]),
+        ("7zip", []),
+        ("словарь", ["slovar"]),
+        ("newt", ["newt_10", "newt_2"]),
+        (
+            "serpent",
+            ["serpent3", "serpent311", "serpent313", "serpent314", "serpent315", "serpent39"],
+        ),
+    ],
+)
 def test_the_full_text_index_knows_digits(file: Path, words: str, expected: list[str]) -> None:
     with connect(file, read_only=True, extensions=("fts",)) as connection:
         rows = connection.execute("SELECT package_id FROM packages_fts_idx(?)", [words]).fetchall()
-    assert [name for (name,) in rows] == expected
+    assert sorted(name for (name,) in rows) == expected

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
-# DuckDB's own rule takes digits for white space, so that x264 could not be found.
-_BETWEEN_WORDS = r"(\.|[^a-z0-9])+"
+# DuckDB's own rule takes all but a to z for white space, so that x264 could not be found.
+_BETWEEN_WORDS = r"(\.|[^\p{L}\p{N}])+"
 
 
 @dataclass(frozen=True)

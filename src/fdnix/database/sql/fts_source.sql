@@ -1,13 +1,15 @@
--- The words of a package's names: the attribute path and pname, split where people would split
--- them, beside the spelling as it stands.
+-- The words of a package's names: of the attribute path, and of the pname where it is not words of
+-- that: the pname of python313 is python.
 INSERT INTO packages_fts_source
 SELECT
     package_id,
     concat_ws(
         ' ',
-        regexp_replace(package_id, '[^A-Za-z0-9]+', ' ', 'g'),
-        CASE WHEN NOT contains(package_id, pname)
-             THEN regexp_replace(pname, '[^A-Za-z0-9]+', ' ', 'g') END
+        regexp_replace(package_id, '[^\p{L}\p{N}]+', ' ', 'g'),
+        CASE WHEN NOT contains(
+            concat(' ', regexp_replace(package_id, '[^\p{L}\p{N}]+', ' ', 'g'), ' '),
+            concat(' ', regexp_replace(pname, '[^\p{L}\p{N}]+', ' ', 'g'), ' '))
+        THEN regexp_replace(pname, '[^\p{L}\p{N}]+', ' ', 'g') END
     ),
     main_program,
     description,

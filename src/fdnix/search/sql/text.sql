@@ -1,20 +1,30 @@
 -- How text becomes words. Used while the index is built and again by every search, so that both
 -- sides cut text the same way. No function here comes from an extension.
 
--- The words of a sentence, lower case, accents folded; 'c++' and 'c#' stay whole.
+-- Lower case, accents folded, and letters and digits of full width those of ASCII.
+CREATE OR REPLACE MACRO fdnix_folded(s) AS
+    lower(strip_accents(CASE WHEN strlen(s) = length(s) THEN s ELSE translate(
+        s,
+        '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ',
+        '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz') END));
+
+-- The words of a sentence: runs of letters and digits of any script; 'c++' and 'c#' stay whole. Chinese
+-- and Japanese put no blanks between words: there, a character is a word.
 CREATE OR REPLACE MACRO fdnix_words(s) AS
-    regexp_extract_all(lower(strip_accents(s)), '[a-z0-9]+(?:\+\+|#)?');
+    regexp_extract_all(
+        fdnix_folded(s),
+        '(?:[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}]|\p{N})+(?:\+\+|#)?|[\p{Han}\p{Hiragana}\p{Katakana}]');
 
 -- The parts of a name: cut at punctuation, at a capital after a small letter, and between letters
 -- and digits. 'python313Packages.fooBar' gives python, 313, packages, foo, bar.
 CREATE OR REPLACE MACRO fdnix_name_parts(s) AS
     regexp_extract_all(
-        lower(strip_accents(regexp_replace(s, '([a-z])([A-Z])', '\1 \2', 'g'))),
-        '[a-z]+(?:\+\+|#)?|[0-9]+');
+        fdnix_folded(regexp_replace(s, '([a-z])([A-Z])', '\1 \2', 'g')),
+        '[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}]+(?:\+\+|#)?|\p{N}+|[\p{Han}\p{Hiragana}\p{Katakana}]');
 
 -- A name as one run of letters and digits: 'Docker-Compose' and 'docker compose' are the same.
 CREATE OR REPLACE MACRO fdnix_glue(s) AS
-    regexp_replace(lower(strip_accents(s)), '[^a-z0-9+#]+', '', 'g');
+    regexp_replace(fdnix_folded(s), '[^\p{L}\p{N}+#]+', '', 'g');
 
 -- Which letters and digits a name holds, in 32 bits that some of them share: tells almost every name
 -- that cannot be a misspelling from those that may be, without comparing.

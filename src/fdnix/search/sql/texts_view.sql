@@ -6,9 +6,11 @@ SELECT
     package_id,
     concat_ws(
         ' ',
-        regexp_replace(package_id, '[^A-Za-z0-9]+', ' ', 'g'),
-        CASE WHEN NOT contains(package_id, pname)
-             THEN regexp_replace(pname, '[^A-Za-z0-9]+', ' ', 'g') END
+        regexp_replace(package_id, '[^\p{L}\p{N}]+', ' ', 'g'),
+        CASE WHEN NOT contains(
+            concat(' ', regexp_replace(package_id, '[^\p{L}\p{N}]+', ' ', 'g'), ' '),
+            concat(' ', regexp_replace(pname, '[^\p{L}\p{N}]+', ' ', 'g'), ' '))
+        THEN regexp_replace(pname, '[^\p{L}\p{N}]+', ' ', 'g') END
     ) AS name,
     main_program AS program,
     description,

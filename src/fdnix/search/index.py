@@ -123,6 +123,9 @@ class QueryEmbedder(Protocol):
 
 _NO_FILTERS = Filters()
 _FILTER_MARKS = frozenset(':"-')
+# Shorter texts cannot hold more words or filters than are read.
+_SHORT = 36
+_MAX_OFFSET = 1 << 62
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
 _KEYS = 1000
 _PREPARED = 16
@@ -179,7 +182,8 @@ class SearchIndex:
         set:python313Packages platform:x86_64-linux is:free`: docs/filters.md has all), each of them
         negated by a `-` before it, `"quoted phrases"` and `-excluded` words. No text raises; one
         of filters alone lists what passes them, likeliest first. What looks like a filter and is
-        none, and a value that nothing has, are named in the results' `notice`.
+        none, a value that nothing has, and what is passed over of a text that says too much are
+        named in the results' `notice`.
 
         Raises:
             SettingsError: `limit` is more than MAX_LIMIT.
@@ -195,7 +199,7 @@ class SearchIndex:
         words = session.words(text, filters)
         vector, notice = self._vector(words)
         embedded = time.perf_counter()
-        found = session.run(text, words, vector, filters, limit, max(0, offset))
+        found = session.run(text, words, vector, filters, limit, min(max(0, offset), _MAX_OFFSET))
         done = time.perf_counter()
         return SearchResults(
             hits=[_hit(row) for row in found.rows],
@@ -258,7 +262,7 @@ class _Session:
 
     def words(self, text: str, filters: Filters) -> str:
         """What of `text` is to be matched; keeps it and the filters that stand beside it."""
-        plain = text.replace(" ", "").isalnum()
+        plain = len(text) <= _SHORT and text.replace(" ", "").isalnum()
         if plain and filters == _NO_FILTERS:
             return text.strip()
         values = asdict(filters)
@@ -289,7 +293,7 @@ class _Session:
         self._ask(words, vector)
         if filtered:
             self._connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
-        if ":" in text:
+        if ":" in text or len(text) > _SHORT:
             complaints += self._texts("EXECUTE complain")
         unknown, edits = self._connection.execute("EXECUTE understand").fetchone() or ([], None)
         if unknown:
@@ -406,5 +410,5 @@ def _bedrock(
 
 
 def _bindable(text: str) -> str:
-    """`text` without what DuckDB's strings cannot hold, cut to what is read of it."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", " ")
+    """`text` without what DuckDB's strings cannot hold, and no longer than shows that it is too long."""
+    return text[: MAX_TEXT + 1].encode("utf-8", "replace").decode().replace("\0", " ")

@@ -1,5 +1,5 @@
 -- The words of a package's names: the attribute path and pname, split where people would split
--- them, beside the spelling as it stands.
+-- them, beside the spelling as it stands. Of texts longer than any in nixpkgs, the start.
 INSERT INTO packages_fts_source
 SELECT
     package_id,
@@ -10,7 +10,7 @@ SELECT
              THEN regexp_replace(pname, '[^A-Za-z0-9]+', ' ', 'g') END
     ),
     main_program,
-    description,
-    long_description
+    left(description, 3000),
+    left(long_description, 20000)
 FROM packages
 ORDER BY package_id;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 2_000_000_000
-"""The bytes of JSON that a catalogue has at most, unless told otherwise; nixpkgs' have some 10**8."""
+"""The bytes of JSON that a catalogue has at most, unless told otherwise."""
 
 MAX_ENTRY_BYTES: Final = 4 << 20
 """Entries whose JSON is longer are rejected unread; the longest in nixpkgs has some 10 kB."""

@@ -24,7 +24,7 @@ _REMEDY = "fetch or generate it again"
 # What may be unpacked of a file however small it is.
 _SMALL = 64 << 20
 _PIECE = 1 << 20
-# Zstandard's decoder unpacks all it is given: at most 128 KiB from each four bytes (RFC 8878, 3.1.1.2).
+# Zstandard's decoder unpacks all it is given: 128 KiB of each four bytes at most (RFC 8878, 3.1.1).
 _ZSTD_INPUT = 512
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

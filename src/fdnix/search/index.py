@@ -410,5 +410,5 @@ def _bedrock(
 
 
 def _bindable(text: str) -> str:
-    """`text` without what DuckDB's strings cannot hold, and no longer than shows that it is too long."""
+    """`text` without what DuckDB's strings cannot hold; one too long is cut, but stays too long."""
     return text[: MAX_TEXT + 1].encode("utf-8", "replace").decode().replace("\0", " ")

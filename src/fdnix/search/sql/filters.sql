@@ -12,7 +12,8 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
             'no_flags': fdnix_asked(pieces, '-is:', NULL),
             'phrases': fdnix_phrases(pieces, ''),
             'no_phrases': fdnix_phrases(pieces, '-'),
-            'excluded': fdnix_excluded(pieces)
+            'excluded': fdnix_excluded_words(pieces),
+            'excluded_runs': fdnix_excluded_runs(pieces)
         }}),
         lambda f: {any_asked}
     )[1];

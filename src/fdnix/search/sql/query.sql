@@ -54,15 +54,19 @@ CREATE OR REPLACE MACRO fdnix_phrases(pieces, sign) AS
 -- Words between blanks, so that a run of them can be found in another.
 CREATE OR REPLACE MACRO fdnix_spaced(words) AS concat(' ', array_to_string(words, ' '), ' ');
 
--- What is excluded, cut into words as texts are: -command-line is ' command line ', its start command.
+-- What is excluded, cut into words as texts are: -command-line is [command, line].
 CREATE OR REPLACE MACRO fdnix_excluded(pieces) AS
     list_transform(
-        list_filter(
-            list_transform(
-                list_filter(pieces, lambda piece:
-                    regexp_matches(piece, '^-[^\s"-]') AND NOT fdnix_is_filter(piece)),
-                lambda piece: fdnix_words(substr(piece, 2))),
-            lambda words: len(words) > 0),
+        list_filter(pieces, lambda piece:
+            regexp_matches(piece, '^-[^\s"-]') AND NOT fdnix_is_filter(piece)),
+        lambda piece: fdnix_words(substr(piece, 2)));
+
+CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
+    flatten(list_filter(fdnix_excluded(pieces), lambda words: len(words) = 1));
+
+CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
+    list_transform(
+        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 1),
         lambda words: {'start': words[1], 'words': fdnix_spaced(words)});
 
 -- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
@@ -70,19 +74,20 @@ CREATE OR REPLACE MACRO fdnix_excluded(pieces) AS
 -- have a word's letters; lists of one, so that a text is folded once for all that is looked for.
 -- A set's name is cut at its capitals too: -python excludes pythonPackages.
 CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
-    CASE WHEN len(f.phrases) + len(f.no_phrases) + len(f.excluded) = 0 THEN true
-    ELSE CASE WHEN len(f.phrases) + len(f.no_phrases) = 0 THEN true
+    CASE WHEN len(f.phrases) + len(f.no_phrases) = 0 THEN true
         ELSE list_transform([lower(texts)], lambda held:
             len(list_filter(f.phrases, lambda x: NOT contains(held, x))) = 0
             AND len(list_filter(f.no_phrases, lambda x: contains(held, x))) = 0)[1] END
-        AND CASE WHEN len(f.excluded) = 0 THEN true
-            WHEN list_transform([lower(strip_accents(texts))], lambda held:
-                len(list_filter(f.excluded, lambda x: contains(held, x.start))) = 0)[1] THEN true
-            ELSE list_transform(
-                [concat(fdnix_spaced(fdnix_words(texts)), fdnix_spaced(fdnix_name_parts(path)))],
-                lambda held: len(list_filter(f.excluded, lambda x: contains(held, x.words))) = 0)[1]
-            END
-    END;
+    AND CASE WHEN len(f.excluded) = 0 THEN true
+        WHEN list_transform([lower(strip_accents(texts))], lambda held:
+            len(list_filter(f.excluded, lambda x: contains(held, x))) = 0)[1] THEN true
+        ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
+            AND NOT list_has_any(fdnix_name_parts(path), f.excluded) END
+    AND CASE WHEN len(f.excluded_runs) = 0 THEN true
+        WHEN list_transform([lower(strip_accents(texts))], lambda held:
+            len(list_filter(f.excluded_runs, lambda x: contains(held, x.start))) = 0)[1] THEN true
+        ELSE list_transform([fdnix_spaced(fdnix_words(texts))], lambda held:
+            len(list_filter(f.excluded_runs, lambda x: contains(held, x.words))) = 0)[1] END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

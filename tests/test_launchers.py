@@ -20,7 +20,7 @@ REQUIREMENTS = ("run", "test")
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the launchers and what they read, and an empty PATH-like directory `bin`."""
-    for name in [*SCRIPTS, "requirements/run.txt", "pyproject.toml"]:
+    for name in [*SCRIPTS, "requirements/run.txt", "requirements/build.txt", "pyproject.toml"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "bin").mkdir()
@@ -158,7 +158,7 @@ def test_no_python_or_too_old_a_one_is_told_with_the_remedy(checkout: Path) -> N
 def test_it_runs_from_any_directory_and_through_a_path_with_blanks(with_python: Path) -> None:
     spaced = with_python / "a dir"
     spaced.mkdir()
-    for name in [*SCRIPTS, "requirements/run.txt", "pyproject.toml"]:
+    for name in [*SCRIPTS, "requirements/run.txt", "requirements/build.txt", "pyproject.toml"]:
         (spaced / name).parent.mkdir(exist_ok=True)
         shutil.copy(with_python / name, spaced / name)
     ended = subprocess.run(

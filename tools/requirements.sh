@@ -4,14 +4,16 @@
 set -eu
 cd -- "$(dirname -- "$0")/.."
 
-# $1: the file; the others: the extras it holds.
+# $1: the file; the others: what it is made of.
 compile() {
     name=$1
     shift
-    printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - "$@" --quiet --universal \
-        --python-version 3.11 --constraint constraints.txt --generate-hashes --no-annotate --no-header \
-        --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt"
+    uv pip compile "$@" --quiet --universal --python-version 3.11 --constraint constraints.txt \
+        --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+        --output-file "requirements/$name.txt"
 }
 
-compile run --extra index --extra aws
-compile test --extra index --extra aws --extra test
+compile run pyproject.toml --extra index --extra aws
+compile test pyproject.toml --extra index --extra aws --extra test
+# What installs fdnix from its source.
+printf 'hatchling\neditables\n' | compile build -

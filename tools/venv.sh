@@ -4,6 +4,7 @@
 venv="$root/.venv"
 stamp="$venv/.installed-$requirements"
 pinned="$root/requirements/$requirements.txt"
+build="$root/requirements/build.txt"
 
 find_python() {
     for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
@@ -41,14 +42,14 @@ install() {
     fi
     # What builds fdnix itself is among the pinned, so that pip fetches nothing that has no hash.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --require-hashes --requirement "$pinned" &&
+        --require-hashes --requirement "$pinned" --requirement "$build" &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
             --no-deps --no-build-isolation --no-index --editable "$root" || {
         echo "fdnix: the installation failed; the lines above say why. Run the command again" \
             "to try again" >&2
         exit 2
     }
-    cat "$pinned" "$root/pyproject.toml" >"$stamp"
+    cat "$pinned" "$build" "$root/pyproject.toml" >"$stamp"
 }
 
-cat "$pinned" "$root/pyproject.toml" | cmp -s - "$stamp" || install
+cat "$pinned" "$build" "$root/pyproject.toml" | cmp -s - "$stamp" || install

@@ -306,6 +306,9 @@ def _attempt(request: _Request, part: _Part, work: Work) -> httpx.Response:
                 )
             if time.monotonic() > request.deadline:
                 raise _late(url, part.size())
+    # What has no length ends where the connection does, and the deadline may have ended that.
+    if time.monotonic() > request.deadline:
+        raise _late(url, part.size())
     part.file.flush()
     if size == 0 or total not in {None, size}:
         part.restart(url, None)
@@ -377,6 +380,6 @@ def _revision(
             logger.warning("%s: %s", url.join("git-revision"), _cause(error))
             continue
         revision = text.decode("ascii", "replace").strip()
-        if answer.is_success and _REVISION.fullmatch(revision):
+        if answer.is_success and time.monotonic() <= deadline and _REVISION.fullmatch(revision):
             return revision
     return None

@@ -147,7 +147,7 @@ class Settings(BaseModel):
         description="seconds that evaluating or downloading may take, above 0, at most a year",
     )
     nixpkgs_max_bytes: int = Field(
-        2_000_000_000,
+        1_000_000_000,
         gt=0,
         le=1 << 40,
         description="a whole number of bytes above 0 that the catalogue may have, unpacked",

@@ -37,17 +37,29 @@ _PACKED: tuple[Callable[[bytes], bytes], ...] = (
     zstandard.ZstdCompressor().compress,
 )
 _ODD = (
-    b"1e400", b"-1e999", b"9" * 5000, b"-" + b"9" * 5000, b"0." + b"1" * 5000, b"1e-9999", b"null",
-    b"true", b"[]", b"{}", b'""', b'"\xff\xfe"', b'"\\ud800"', b'"\\u0000"', b'"[/x]"', b'"\\u202e"',
-    b"[" * 300 + b"]" * 300, b'{"a":{"b":[1e400]}}', b'{"k\xff":1}', b'[null,1,"a",{}]', b"3.5",
-    b'"' + b"w " * 50_000 + b'"', b'{"spdxId":1}', b'[[["x"]]]', b'"https://[::1"', b'"\xed\xa0\x80"',
-)  # fmt: skip
+    *(
+        b"1e400",
+        b"-1e999",
+        b"9" * 5000,
+        b"-" + b"9" * 5000,
+        b"0." + b"1" * 5000,
+        b"1e-9999",
+        b"3.5",
+    ),
+    *(b"null", b"true", b"[]", b"{}", b'""', b'[null,1,"a",{}]', b'{"spdxId":1}', b'[[["x"]]]'),
+    *(b'"\xff\xfe"', b'"\xed\xa0\x80"', b'"\\ud800"', b'"\\u0000"', b'"\\u202e"', b'{"k\xff":1}'),
+    *(b'"[/x]"', b'"https://[::1"', b'{"a":{"b":[1e400]}}', b'"' + b"w " * 50_000 + b'"'),
+    *(b"[" * 300 + b"]" * 300, b"[" * 5000 + b"]" * 5000, b'{"a":' * 1500 + b"1" + b"}" * 1500),
+)
 _KEYS = (
-    b"unknown", b"description", b"longDescription", b"license", b"maintainers", b"platforms", b"teams",
-    b"homepage", b"identifiers", b"broken", b"outputsToInstall", b"position", b"k\xff", b"\\ud800",
-    b"", b"\\u0000", b"sourceProvenance", b"knownVulnerabilities", b"mainProgram",
-)  # fmt: skip
+    *(b"unknown", b"description", b"longDescription", b"license", b"maintainers", b"platforms"),
+    *(b"teams", b"homepage", b"identifiers", b"broken", b"outputsToInstall", b"position"),
+    *(b"sourceProvenance", b"knownVulnerabilities", b"mainProgram"),
+    *(b"k\xff", b"\\ud800", b"\\u0000", b""),
+)
+_PATHS = (b"odd", b"o\xffdd", b"o\\ud800d", b"", b"o\\u0000", b"a.b.c", b'\\"', b"[/x]")
 _GOOD = 20
+_AS_A_CHANNEL = 0.5
 
 
 def _sample() -> dict[str, bytes]:
@@ -60,10 +72,7 @@ def _sample() -> dict[str, bytes]:
 def odd_entry(chance: random.Random) -> bytes:
     """An entry, with its attribute path, of which something is wrong."""
     value, key = chance.choice(_ODD), chance.choice(_KEYS)
-    path = chance.choice(
-        [b"odd", b"o\xffdd", b"o\\ud800d", b"", b"o\\u0000", b"a.b.c", b'"', b"[/x]"]
-    )
-    path = path.replace(b'"', b'\\"')
+    path = chance.choice(_PATHS)
     meta = b'"meta":{"%s":%s,"description":"Odd"}' % (key, value)
     return chance.choice(
         [
@@ -89,49 +98,50 @@ class Outcome:
     lost: int = 0
 
 
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """`data` with a few bytes changed, lost or put in."""
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 5)):
+        at = chance.randrange(len(changed))
+        changed[at : at + chance.choice([0, 1, 1, 50])] = chance.randbytes(chance.randint(0, 3))
+    return bytes(changed)
+
+
 def campaign(count: int, seed: int, directory: Path) -> Outcome:
-    """Read `count` catalogues: half with an odd entry among good ones, half with damaged bytes."""
+    """Read `count` catalogues: half with odd entries among good ones, half with damaged bytes."""
     chance = random.Random(seed)
     sample = _sample()
     outcome = Outcome()
     path = directory / "packages"
     for number in range(count):
-        good = chance.sample(sorted(sample), _GOOD)
-        members = [json.dumps(name).encode() + b":" + sample[name] for name in good]
+        good = set(chance.sample(sorted(sample), _GOOD))
+        members = [json.dumps(name).encode() + b":" + sample[name] for name in sorted(good)]
         whole = number % 2 == 0
         if whole:
-            for _ in range(chance.randint(1, 3)):
-                members.insert(chance.randint(0, len(members)), odd_entry(chance))
+            members += [odd_entry(chance) for _ in range(chance.randint(1, 3))]
+            chance.shuffle(members)
         data = b"{" + b",".join(members) + b"}"
-        if chance.random() < 0.5:
+        if chance.random() < _AS_A_CHANNEL:
             data = b'{"version":"2","packages":' + data + b"}"
         data = chance.choice(_PACKED)(data)
-        if not whole:
-            damaged = bytearray(data)
-            for _ in range(chance.randint(1, 5)):
-                at = chance.randrange(len(damaged))
-                damaged[at : at + chance.choice([0, 1, 1, 50])] = chance.randbytes(
-                    chance.randint(0, 3)
-                )
-            data = bytes(damaged)
-        path.write_bytes(data)
+        path.write_bytes(data if whole else damaged(data, chance))
         outcome.catalogues += 1
-        try:
-            found = {p.package_id for p in decode(read_catalog(path)) if _embedded(p)}
-        except DataError as error:
-            outcome.refused += 1
-            if whole:
-                outcome.lost += len(good)
-                sys.stderr.write(f"{members!r:.3000}\n{error}\n")
-        except Exception:  # noqa: BLE001 (that there is none is what is to be seen)
-            outcome.failures += 1
-            (directory / f"failed-{number}").write_bytes(data)
-            sys.stderr.write(traceback.format_exc())
-        else:
-            if whole and (missing := set(good) - found):
-                outcome.lost += len(missing)
-                sys.stderr.write(f"lost {missing}\n")
+        _read(path, good if whole else set(), outcome)
     return outcome
+
+
+def _read(path: Path, good: set[str], outcome: Outcome) -> None:
+    """Read one catalogue, which should hold the `good` packages, and note what came of it."""
+    found: set[str] = set()
+    try:
+        found = {p.package_id for p in decode(read_catalog(path)) if _embedded(p)}
+    except DataError as error:
+        outcome.refused += 1
+        sys.stderr.write(f"{error}\n" if good else "")
+    except Exception:  # noqa: BLE001 (that there is none is what is to be seen)
+        outcome.failures += 1
+        sys.stderr.write(f"{path.read_bytes()!r:.3000}\n{traceback.format_exc()}")
+    outcome.lost += len(good - found)
 
 
 def _embedded(row: object) -> bool:
@@ -160,8 +170,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         outcome = campaign(given.count, given.seed, Path(directory))
     print(
-        f"{outcome.catalogues:,} catalogues: {outcome.failures} exceptions, {outcome.refused:,} refused "
-        f"in words, {outcome.lost} good rows lost"
+        f"{outcome.catalogues:,} catalogues: {outcome.failures} exceptions, {outcome.refused:,} "
+        f"refused in words, {outcome.lost} good rows lost"
     )
     sys.exit(bool(outcome.failures or outcome.lost))
 

@@ -18,25 +18,27 @@ from fdnix.search import SearchIndex
 from fdnix.search.filters import FILTERS
 
 _ODD = (
-    [
-        "\v",
-        "\u00a0",
-        "\t",
-        "\n",
-        "\0",
-        "\u2028",
-        "\ud800",
-        "\ufeff",
-        "\u202e",
-        "🦀",
-        "é",
-        "e\u0301",
-        "日本",
-    ]
-    + list("\"'-:;%_\\()[]{}*?+#@$&|<>/~`^")
-    + ["--", '""', '-"', "::", "-:", "is:", "-is:", '"-', "' OR 1=1 --", "${x}", "{x}", "nixpkgs#"]
+    *("\v", "\u00a0", "\t", "\n", "\0", "\u2028", "\ud800", "\ufeff", "\u202e", "🦀"),
+    *("é", "e\u0301", "日本", *"\"'-:;%_\\()[]{}*?+#@$&|<>/~`^", "' OR 1=1 --", "nixpkgs#"),
+    *("--", '""', '-"', "::", "-:", "is:", "-is:", '"-', "${x}", "{x}"),
 )
-_WORDS = "editor terminal file c++ c# python3 postgresql_17 a e of the library vim x264 lib".split()
+_WORDS = [
+    "editor",
+    "terminal",
+    "file",
+    "c++",
+    "c#",
+    "python3",
+    "postgresql_17",
+    "a",
+    "e",
+    "of",
+    "the",
+    "library",
+    "vim",
+    "x264",
+    "lib",
+]
 _VALUES = ["mit", "gpl", "x", '"a b"', '""', "linux", "python313Packages", "ada", "é", "-", "free"]
 
 
@@ -131,8 +133,8 @@ def main() -> None:
     given = parser.parse_args()
     outcome = campaign(given.index, given.count, given.seed, given.compare)
     print(
-        f"{outcome.queries:,} queries, {outcome.failures} exceptions, {outcome.compared:,} compared "
-        f"with {outcome.differences} differences; slowest {outcome.slowest:.3f} s of CPU: "
+        f"{outcome.queries:,} queries, {outcome.failures} exceptions, {outcome.compared:,} "
+        f"compared with {outcome.differences} differences; slowest {outcome.slowest:.3f} s of CPU: "
         f"{outcome.slowest_query!a}"
     )
     sys.exit(bool(outcome.failures or outcome.differences))

@@ -177,7 +177,7 @@ def test_a_byte_order_mark_and_blanks_around_the_document_do_no_harm(tmp_path: P
         ({"version": True, "packages": _ENTRIES}, "version of the catalogue's form is True"),
         ({"packages": _ENTRIES}, "version of the catalogue's form is none"),
         (b"[" * 100_000, "is JSON but no catalogue"),
-        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
+        (b'{"a":' + b"[" * 100_000, "is nested too deeply"),
     ],
 )
 def test_what_is_no_catalogue_is_refused_with_its_own_message(
@@ -191,10 +191,10 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         read_catalog(tmp_path / "absent.json")
 
 
-@pytest.mark.parametrize("size", [70_000, 300_000, 1_000_000])
+@pytest.mark.parametrize("size", [70_000, 200_000])
 @pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize("quality", [1, 5, 11])
-@pytest.mark.parametrize("window", [16, 22, 24])
+@pytest.mark.parametrize("quality", [1, 5, 9])
+@pytest.mark.parametrize("window", [16, 22])
 def test_brotli_that_begins_like_json_is_brotli(
     tmp_path: Path, size: int, indent: int | None, quality: int, window: int
 ) -> None:
@@ -320,6 +320,21 @@ def test_an_unknown_attribute_that_cannot_be_read_is_left_out_by_name(
     assert "1 attributes are left out" in record.message
     assert "first: meta.o" in record.message
     assert why in record.message.lower() or why in record.message
+
+
+@pytest.mark.parametrize("depth", [10, 150, 250, 900, 2_000, 100_000])
+@pytest.mark.parametrize("value", ['"x"', '"\\"]}"', '{"a":[]}'])
+def test_depth_beyond_reason_costs_the_attribute_that_has_it(
+    tmp_path: Path, depth: int, value: str
+) -> None:
+    deep = "[" * depth + value + "]" * depth
+    data = json.dumps({"odd": {"name": "odd-1", "meta": {"x": 0, "y": 1}}} | _ENTRIES)
+    packages, rejected = _outcome(_read(tmp_path, data.replace('"x": 0', f'"x":{deep}').encode()))
+    assert (packages, rejected) == (["odd", *_ENTRIES], {})
+    known = data.replace('"x": 0', f'"license":{deep}').encode()
+    packages, rejected = _outcome(_read(tmp_path, known))
+    if depth > 1_000:
+        assert (packages, list(rejected)) == ([*_ENTRIES], ["odd"])
 
 
 @pytest.mark.parametrize("value", ["1e400", "9" * 5000, "-" + "9" * 5000])

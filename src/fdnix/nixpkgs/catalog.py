@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES: Final = 2_000_000_000
+MAX_BYTES: Final = 1_000_000_000
 """The bytes of JSON that a catalogue has at most, unless told otherwise."""
 
 MAX_ENTRY_BYTES: Final = 4 << 20
@@ -219,7 +219,11 @@ def _members(
     except msgspec.ValidationError as error:
         raise DataError(f"{where}: is JSON but no catalogue: {_plain_reason(str(error))}") from None
     except RecursionError:
-        raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
+        broken = bytes(document)
+        whole = _without_depths(broken)
+        if whole == broken:
+            raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
+        return _members(whole, where)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         broken = bytes(document)
         mend = _with_text_keys if isinstance(error, UnicodeDecodeError) else _with_whole_pairs
@@ -266,6 +270,33 @@ def _with_text_keys(document: bytes) -> bytes:
         lambda found: found[0].decode(errors="replace").encode() if found["key"] else found[0],
         document,
     )
+
+
+_DEEPEST: Final = 200
+"""How deep a value may be nested; nixpkgs' deepest, a licence of a source, has some ten."""
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}]', re.DOTALL)
+_UNREADABLE = b"1e999"
+
+
+def _without_depths(document: bytes) -> bytes:
+    """Return the document with a number that cannot be read for what is nested beyond reason.
+
+    What holds it is then left out, or rejected, as all that cannot be read.
+    """
+    kept = []
+    depth = end = start = 0
+    for found in _BRACKETS.finditer(document):
+        bracket = found[0]
+        if bracket in {b"{", b"["}:
+            depth += 1
+            if depth == _DEEPEST:
+                start = found.start()
+        elif bracket in {b"}", b"]"}:
+            if depth == _DEEPEST:
+                kept += [document[end:start], _UNREADABLE]
+                end = found.end()
+            depth -= 1
+    return b"".join([*kept, document[end:]])
 
 
 def _version(raw: msgspec.Raw) -> object:

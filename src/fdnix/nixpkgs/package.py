@@ -170,6 +170,8 @@ def _names(raw: RawPackage) -> tuple[str, str | None, str]:
     version = fold_line(raw.version or "")
     if name is None and pname is None:
         raise MalformedError("name and pname: both are missing or blank")
+    if any(len(part or "") > _LONGEST_ID for part in (name, pname, version)):
+        raise MalformedError(f"name, pname or version: has more than {_LONGEST_ID:,} characters")
     if name is None:
         name = f"{pname}-{version}" if version else str(pname)
     # In nixpkgs' own listing, what has no pname has its name there, and what has no version the

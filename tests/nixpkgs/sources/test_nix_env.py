@@ -606,8 +606,9 @@ def test_a_password_in_an_address_is_no_argument_of_nix(
     stub.write_text(
         f'#!/bin/sh\necho "$@" >>{noted}\n'
         "file=$(printf '%s' \"$NIX_CONFIG\" | sed -n 's/^netrc-file = //p')\n"
-        f'if [ -n "$file" ]; then stat -c %a "$file" >>{noted}.mode; cat "$file" >>{noted}.netrc; fi\n'
-        "echo '{}'; exit 1\n"
+        '[ -n "$file" ] || exit 1\n'
+        f'stat -c %a "$file" >>{noted}.mode; cat "$file" >>{noted}.netrc\n'
+        "exit 1\n"
     )
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{stub.parent}:{os.environ['PATH']}")

@@ -293,27 +293,35 @@ def _attempt(request: _Request, part: _Part, work: Work) -> httpx.Response:
             if total is None:
                 part.restart(url, None)
                 raise _TryAgainError("the server does not go on where the download broke off")
-        size = part.size()
-        for chunk in response.iter_raw():
-            part.file.write(chunk)
-            size += len(chunk)
-            work.progress(size, total)
-            if size > work.limits.most_bytes:
-                part.restart(url, None)
-                raise SourceError(
-                    f"{url} gave more than {work.limits.most_bytes:,} bytes, which no channel "
-                    "serves; correct NIXPKGS_CHANNEL_URL, or raise NIXPKGS_MAX_BYTES"
-                )
-            if time.monotonic() > request.deadline:
-                raise _late(url, part.size())
-    # What has no length ends where the connection does, and the deadline may have ended that.
-    if time.monotonic() > request.deadline:
-        raise _late(url, part.size())
+        size = _arrive(response, request, part, work, total)
     part.file.flush()
     if size == 0 or total not in {None, size}:
         part.restart(url, None)
         raise _TryAgainError(f"{size} bytes arrived, {total or 'more'} were expected")
     return response
+
+
+def _arrive(
+    response: httpx.Response, request: _Request, part: _Part, work: Work, total: int | None
+) -> int:
+    """Write what comes to the end of `part`: the bytes that are then in it."""
+    size = part.size()
+    for chunk in response.iter_raw():
+        part.file.write(chunk)
+        size += len(chunk)
+        work.progress(size, total)
+        if size > work.limits.most_bytes:
+            part.restart(request.url, None)
+            raise SourceError(
+                f"{request.url} gave more than {work.limits.most_bytes:,} bytes, which no channel "
+                "serves; correct NIXPKGS_CHANNEL_URL, or raise NIXPKGS_MAX_BYTES"
+            )
+        if time.monotonic() > request.deadline:
+            break
+    # What has no length ends where the connection does, and the deadline may have ended that.
+    if time.monotonic() > request.deadline:
+        raise _late(request.url, part.size())
+    return size
 
 
 def _refuse_others(response: httpx.Response, url: httpx.URL, channel: str) -> None:

@@ -11,6 +11,6 @@ SELECT
              THEN regexp_replace(pname, '[^A-Za-z0-9]+', ' ', 'g') END
     ) AS name,
     main_program AS program,
-    left(description, 3000) AS description,
-    left(long_description, 20000) AS long_description
+    description,
+    long_description
 FROM packages;

@@ -15,8 +15,8 @@ from fdnix.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_RATIO: Final = 1000
-"""The bytes that one packed byte may unpack to; nixpkgs' catalogue has some 25 at Brotli's best."""
+MAX_RATIO: Final = 200
+"""The bytes that one packed byte may unpack to; nixpkgs' catalogue has some 30 in Brotli."""
 
 RAISE_LIMIT: Final = "if it is one of yours, raise NIXPKGS_MAX_BYTES"
 

@@ -369,10 +369,13 @@ class _FileModel:
             if len(self._known) + len(missing) > _TOKENS_KEPT:
                 self._known.clear()
                 missing = list(wanted)
+            # A long word has more pieces than can be bound one by one in time.
+            few = len(missing) <= _KEYS
+            tokens = ", ".join("?" * len(missing)) if few else "SELECT unnest(?::VARCHAR[])"
             rows = self._connection.execute(
                 f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
-                f"WHERE token IN ({', '.join('?' * len(missing))})",
-                missing,
+                f"WHERE token IN ({tokens})",
+                missing if few else [missing],
             ).fetchall()
             self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
         return {token: self._known[token] for token in wanted if token in self._known}

@@ -369,13 +369,14 @@ class _FileModel:
             if len(self._known) + len(missing) > _TOKENS_KEPT:
                 self._known.clear()
                 missing = list(wanted)
-            # A long word has more pieces than can be bound one by one in time.
+            # A long word has more pieces than can be bound one by one in good time.
             few = len(missing) <= _KEYS
-            tokens = ", ".join("?" * len(missing)) if few else "SELECT unnest(?::VARCHAR[])"
+            many = "SELECT unnest(string_split(?, chr(10)))"
+            tokens = ", ".join("?" * len(missing)) if few else many
             rows = self._connection.execute(
                 f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
                 f"WHERE token IN ({tokens})",
-                missing if few else [missing],
+                missing if few else ["\n".join(missing)],
             ).fetchall()
             self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
         return {token: self._known[token] for token in wanted if token in self._known}

@@ -67,7 +67,10 @@ CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
 CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
     list_transform(
         list_filter(fdnix_excluded(pieces), lambda words: len(words) > 1),
-        lambda words: {'start': words[1], 'words': fdnix_spaced(words)});
+        lambda words: {
+            'longest': list_reverse_sort(
+                list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word,
+            'words': fdnix_spaced(words)});
 
 -- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
 -- that they are looked at only where something is asked of them, and cut into words only where they
@@ -85,7 +88,7 @@ CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
             AND NOT list_has_any(fdnix_name_parts(path), f.excluded) END
     AND CASE WHEN len(f.excluded_runs) = 0 THEN true
         WHEN list_transform([lower(strip_accents(texts))], lambda held:
-            len(list_filter(f.excluded_runs, lambda x: contains(held, x.start))) = 0)[1] THEN true
+            len(list_filter(f.excluded_runs, lambda x: contains(held, x.longest))) = 0)[1] THEN true
         ELSE list_transform([fdnix_spaced(fdnix_words(texts))], lambda held:
             len(list_filter(f.excluded_runs, lambda x: contains(held, x.words))) = 0)[1] END;
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ["fdnix", "test", "tools/venv.sh"]
+REQUIREMENTS = ("run", "test")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the launchers and what they read, and an empty PATH-like directory `bin`."""
-    for name in [*SCRIPTS, "constraints.txt", "pyproject.toml"]:
+    for name in [*SCRIPTS, "requirements/run.txt", "requirements/build.txt", "pyproject.toml"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "bin").mkdir()
@@ -62,7 +66,7 @@ def with_python(checkout: Path) -> Path:
 
 def installations(checkout: Path) -> int:
     log = checkout / "pip.log"
-    return log.read_text().count("-m pip install") if log.exists() else 0
+    return log.read_text().count("--require-hashes") if log.exists() else 0
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -78,6 +82,27 @@ def test_the_launchers_are_sound_shell(script: str) -> None:
         )
 
 
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_what_is_constrained_with_its_hashes(name: str) -> None:
+    """What constraints.txt pins is what is installed, from wherever, byte for byte."""
+    constraints = {
+        re.sub("[-_.]+", "-", line.partition("==")[0]).lower(): line.strip().partition("==")[2]
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    text = (ROOT / f"requirements/{name}.txt").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", text, re.MULTILINE))
+    blocks = re.split(r"\n(?=[a-z])", text.strip())
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in text
+    assert {p: v for p, v in pinned.items() if constraints.get(p, v) != v} == {}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"]]
+    for extra in ("index", "aws", *(["test"] if name == "test" else [])):
+        wanted += project["optional-dependencies"][extra]
+    assert {Requirement(w).name.lower() for w in wanted} - {"fdnix"} <= pinned.keys()
+
+
 def test_the_first_call_installs_and_the_second_only_runs(with_python: Path) -> None:
     first = launch(with_python, "search", "two words")
     assert (first.returncode, first.stdout) == (0, "fdnix search two words\n"), first.stderr
@@ -88,9 +113,9 @@ def test_the_first_call_installs_and_the_second_only_runs(with_python: Path) -> 
     assert installations(with_python) == 1
 
 
-def test_changed_constraints_install_again(with_python: Path) -> None:
+def test_changed_requirements_install_again(with_python: Path) -> None:
     launch(with_python)
-    with (with_python / "constraints.txt").open("a") as file:
+    with (with_python / "requirements/run.txt").open("a") as file:
         file.write("# changed\n")
     launch(with_python)
     launch(with_python)
@@ -133,7 +158,7 @@ def test_no_python_or_too_old_a_one_is_told_with_the_remedy(checkout: Path) -> N
 def test_it_runs_from_any_directory_and_through_a_path_with_blanks(with_python: Path) -> None:
     spaced = with_python / "a dir"
     spaced.mkdir()
-    for name in [*SCRIPTS, "constraints.txt", "pyproject.toml"]:
+    for name in [*SCRIPTS, "requirements/run.txt", "requirements/build.txt", "pyproject.toml"]:
         (spaced / name).parent.mkdir(exist_ok=True)
         shutil.copy(with_python / name, spaced / name)
     ended = subprocess.run(

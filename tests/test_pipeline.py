@@ -230,3 +230,30 @@ def test_positions_of_a_nixos_channel_are_relative_to_its_nixpkgs(tmp_path: Path
         with connect(settings.output_path, read_only=True) as connection:
             rows = connection.execute("SELECT position FROM packages").fetchall()
         assert rows == [("pkgs/hello/package.nix:1",)]
+
+
+def test_a_channels_password_reaches_the_server_and_nothing_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = json.dumps({"version": "2", "packages": entries(20)}).encode()
+    with serve(brotli.compress(document)) as channel:
+        url = channel.url.replace("://", "://ada:hunter2@")
+        settings = settings_in(
+            tmp_path, "channel", nixpkgs_channel=CHANNEL, nixpkgs_channel_url=url
+        )
+        pipeline.run(settings)
+        again = pipeline.run(settings)
+        assert again.metadata
+        assert again.metadata.unchanged
+        channel.revision = None
+        channel.catalogue = b"nothing"
+        channel.etag = None
+        with pytest.raises(DataError) as refusal:
+            pipeline.run(settings)
+    sent = {headers.get("authorization") for _, headers in channel.requests}
+    assert sent == {"Basic YWRhOmh1bnRlcjI="}
+    assert "hunter2" not in str(refusal.value)
+    for path in tmp_path.iterdir():
+        assert b"hunter2" not in path.read_bytes(), path
+    said = capfd.readouterr()
+    assert "hunter2" not in said.out + said.err

@@ -103,3 +103,36 @@ def test_a_run_does_not_write_one_full_database_and_go_on_with_another() -> None
     assert load_settings(other | {"DUCKDB_PATH": "/out/../out/a.duckdb"})
     embedding = load_settings(other | {"PROCESSING_MODE": "embedding"})
     assert embedding.embedding_path == Path("/out/b.duckdb")
+
+
+@pytest.mark.parametrize("value", ["inf", "1e18", "nan", "0", "-1"])
+@pytest.mark.parametrize("name", ["NIXPKGS_TIMEOUT", "BEDROCK_POLL_INTERVAL"])
+def test_a_wait_without_end_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: .*at most a year"):
+        load_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ada:hunter2@channels.example/x?y",
+        "https://channels.example?token=hunter2",
+        "ftp://ada:hunter2@channels.example",
+    ],
+)
+def test_an_address_that_is_refused_is_not_shown_where_it_may_hold_a_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="NIXPKGS_CHANNEL_URL: the address") as refusal:
+        load_settings({"NIXPKGS_CHANNEL_URL": url})
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "public"),
+    [
+        ("https://ada:hunter2@channels.example/a@b", "https://channels.example/a@b"),
+        ("https://ada@channels.example", "https://channels.example"),
+        ("https://channels.example/nix", "https://channels.example/nix"),
+    ],
+)
+def test_a_channels_address_is_public_without_its_password(given: str, public: str) -> None:
+    assert load_settings({"NIXPKGS_CHANNEL_URL": given}).public_channel_url == public

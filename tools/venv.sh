@@ -1,8 +1,10 @@
-# Sourced by ./fdnix and ./test with `root` and `extras` set: makes sure that .venv holds the
-# pinned dependencies with these extras, and does nothing when it already does.
+# Sourced by ./fdnix and ./test with `root` and `requirements` set: makes sure that .venv holds what
+# requirements/$requirements.txt pins, and does nothing when it already does.
 
 venv="$root/.venv"
-stamp="$venv/.installed-$extras"
+stamp="$venv/.installed-$requirements"
+pinned="$root/requirements/$requirements.txt"
+build="$root/requirements/build.txt"
 
 find_python() {
     for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
@@ -38,13 +40,16 @@ install() {
         make_venv
         : >"$venv/.made"
     fi
+    # What builds fdnix itself is among the pinned, so that pip fetches nothing that has no hash.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$root/constraints.txt" --editable "${root}[$extras]" || {
+        --require-hashes --requirement "$pinned" --requirement "$build" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            --no-deps --no-build-isolation --no-index --editable "$root" || {
         echo "fdnix: the installation failed; the lines above say why. Run the command again" \
             "to try again" >&2
         exit 2
     }
-    cat "$root/constraints.txt" "$root/pyproject.toml" >"$stamp"
+    cat "$pinned" "$build" "$root/pyproject.toml" >"$stamp"
 }
 
-cat "$root/constraints.txt" "$root/pyproject.toml" | cmp -s - "$stamp" || install
+cat "$pinned" "$build" "$root/pyproject.toml" | cmp -s - "$stamp" || install

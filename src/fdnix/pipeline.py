@@ -196,7 +196,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
             channel_url=settings.nixpkgs_channel_url,
             workdir=path.parent,
             known_etag=_known_etag(known, settings),
-            limits=Limits(total=settings.nixpkgs_timeout),
+            limits=Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes),
             progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
         ) as fetched,
     ):
@@ -214,7 +214,7 @@ _FEW_LEFT_OUT = 10
 
 def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> MetadataReport:
     try:
-        catalog = read_catalog(fetched.path, fetched.root)
+        catalog = read_catalog(fetched.path, fetched.root, max_bytes=settings.nixpkgs_max_bytes)
     except DataError as error:
         if fetched.warnings:
             raise DataError(f"{error}\nNix said:\n{fetched.warnings}") from error
@@ -242,7 +242,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         meta={
             "source": fetched.source,
             "channel": fetched.channel,
-            "channel_url": settings.nixpkgs_channel_url if fetched.channel else None,
+            "channel_url": settings.public_channel_url if fetched.channel else None,
             "nixpkgs_revision": fetched.revision,
             "nix_version": fetched.nix_version,
             "catalogue_sha256": catalog.sha256,
@@ -405,7 +405,7 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
 def _known_etag(known: dict[str, str], settings: Settings) -> str | None:
     from_here = (known.get("channel"), known.get("channel_url")) == (
         settings.nixpkgs_channel,
-        settings.nixpkgs_channel_url,
+        settings.public_channel_url,
     )
     return known.get("catalogue_etag") if from_here else None
 
@@ -414,7 +414,7 @@ def _note_etag(fetched: Fetched, known: dict[str, str], settings: Settings) -> N
     """Have the next run know the ETag that the same catalogue goes by now, and not download it."""
     told = {
         "channel": fetched.channel,
-        "channel_url": settings.nixpkgs_channel_url,
+        "channel_url": settings.public_channel_url,
         "catalogue_etag": fetched.etag,
     }
     if fetched.etag is None or told.items() <= known.items():

@@ -67,6 +67,8 @@ STEMMERS = [
 LAMBDA_UNZIPPED_LIMIT = 262_144_000
 """Bytes that a Lambda function's code and layers may unzip to (AWS Lambda quotas: 250 MiB)."""
 
+_LONGEST_WAIT = 366 * 86_400
+
 _EMPTY_MEANS_NONE = frozenset({"fts_stemmer", "fts_stopwords"})
 _REMOVED = {"DUCKDB_KEY": "use DUCKDB_DATA_KEY (full database) and DUCKDB_MINIFIED_KEY (minified)"}
 
@@ -129,7 +131,7 @@ class Settings(BaseModel):
     )
     nixpkgs_channel_url: str = Field(
         "https://channels.nixos.org",
-        pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
         description="an http or https URL under which channels lie",
     )
     nixpkgs_path: str = Field(
@@ -139,7 +141,16 @@ class Settings(BaseModel):
         "the tarball of NIXPKGS_CHANNEL where Nix finds no <nixpkgs>",
     )
     nixpkgs_timeout: float = Field(
-        3600, gt=0, description="seconds that evaluating or downloading may take, above 0"
+        3600,
+        gt=0,
+        le=_LONGEST_WAIT,
+        description="seconds that evaluating or downloading may take, above 0, at most a year",
+    )
+    nixpkgs_max_bytes: int = Field(
+        1_000_000_000,
+        gt=0,
+        le=1 << 40,
+        description="a whole number of bytes above 0 that the catalogue may have, unpacked",
     )
     rejected_limit: float = Field(
         0.01, ge=0, le=1, description="the share of entries that may be rejected, from 0 to 1"
@@ -236,8 +247,12 @@ class Settings(BaseModel):
     bedrock_max_concurrent_jobs: int = Field(
         5, ge=1, le=100, description="a whole number from 1 to 100"
     )
-    bedrock_poll_interval: float = Field(60, gt=0, description="seconds, above 0")
-    bedrock_max_wait_time: float = Field(7200, ge=0, description="seconds, 0 or above")
+    bedrock_poll_interval: float = Field(
+        60, gt=0, le=_LONGEST_WAIT, description="seconds, above 0, at most a year"
+    )
+    bedrock_max_wait_time: float = Field(
+        7200, ge=0, le=_LONGEST_WAIT, description="seconds, 0 or above, at most a year"
+    )
     bedrock_max_records: int | None = Field(
         None, ge=0, description="a whole number of records, 0 or above"
     )
@@ -288,6 +303,13 @@ class Settings(BaseModel):
         if self.embedding_provider == "auto":
             return "bedrock" if self.bedrock_role_arn else "local"
         return self.embedding_provider
+
+    @property
+    def public_channel_url(self) -> str:
+        """NIXPKGS_CHANNEL_URL without the user and password that may stand in it."""
+        scheme, _, rest = self.nixpkgs_channel_url.partition("://")
+        authority, slash, path = rest.partition("/")
+        return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
     @property
     def embedding_path(self) -> Path:
@@ -361,4 +383,8 @@ def _two_paths_for_one_file(settings: Settings) -> list[str]:
 def _problem(detail: ErrorDetails) -> str:
     name = str(detail["loc"][0])
     field: FieldInfo = Settings.model_fields[name]
-    return f"{name.upper()}: {detail['input']!r} is not accepted; expected {field.description}"
+    given = repr(detail["input"])
+    # What may hold a password is not shown, also where it is no address that can be used.
+    if "://" in given and not {"@", "?"}.isdisjoint(given):
+        given = "the address"
+    return f"{name.upper()}: {given} is not accepted; expected {field.description}"

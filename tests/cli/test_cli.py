@@ -369,3 +369,37 @@ def test_thousands_of_malformed_entries_do_not_flood_the_log(fdnix: Fdnix, tmp_p
     assert ended.code == 4
     assert "3,000 of 3,000 entries" in ended.message
     assert len(ended.err.splitlines()) < 50
+
+
+@pytest.mark.parametrize("command", [("search", "x", "--db"), ("info",)])
+def test_a_file_name_that_is_not_utf8_is_told_in_words(fdnix: Fdnix, command: tuple[str]) -> None:
+    name = os.fsdecode(b"ind\xffex.duckdb")
+    Path(name).write_bytes(b"x" * 20_000)
+    ended = fdnix(*command, name)
+    assert ended.code in {2, 4}
+    assert "ind" in ended.message
+
+
+def test_a_catalogue_whose_name_is_not_utf8_is_read_or_told_in_words(fdnix: Fdnix) -> None:
+    name = os.fsdecode(b"cat\xff.json")
+    write_catalogue(Path(name), entries(20))
+    assert fdnix("metadata", "--source", name).code == 0
+    Path(name).write_text("nothing")
+    ended = fdnix("metadata", "--source", name)
+    assert ended.code in {2, 4}
+    assert "cat" in ended.message
+    ended = fdnix("run", "--source", "sample", "--output", os.fsdecode(b"f\xff.duckdb"))
+    assert ended.code == 2
+    assert "not UTF-8" in ended.message
+
+
+def test_what_a_file_says_is_no_markup_of_a_table(fdnix: Fdnix) -> None:
+    write_catalogue(Path("in.json"), entries(20))
+    assert fdnix("run", "--source", "in.json").code == 0
+    with connect(Path("out/full.duckdb")) as connection:
+        connection.execute(
+            "UPDATE fdnix_meta SET value = '[/x] [bold]y :smile:' WHERE key = 'source'"
+        )
+    ended = fdnix("info", "out/full.duckdb")
+    assert ended.code == 0
+    assert "[/x] [bold]y :smile:" in ended.out

@@ -53,7 +53,7 @@ def slim_image(scratch: Path) -> Image:
     """The slim image, on this machine's Python, with the packages that the tests run with.
 
     They lie where the image installs them, so that pip has only to find that they are what
-    constraints.txt asks for.
+    requirements/run.txt asks for.
     """
     return once(scratch / "slim", make_slim_image)
 

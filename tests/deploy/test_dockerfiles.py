@@ -77,7 +77,7 @@ def test_the_engine_is_sent_what_the_images_are_made_of_and_nothing_else() -> No
         ["git", "-C", ROOT, "ls-files"], check=False, capture_output=True, text=True
     ).stdout.split()
     sent = {file.split("/")[0] for file in files if in_context(ROOT / file)}
-    assert sent <= {"constraints.txt", "deploy", "nix", "pyproject.toml", "src"}
+    assert sent <= {"requirements", "deploy", "nix", "pyproject.toml", "src"}
     for name in (".env", "secrets.env", "out/fdnix.duckdb", "deploy/prod.env", ".git/config"):
         assert not in_context(ROOT / name)
     assert not in_context(ROOT / "src/fdnix/__pycache__/cli.cpython-313.pyc")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import brotli
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import MAX_ENTRY_BYTES, Catalog, Rejected, decode, read_catalog
+from fdnix.nixpkgs.compression import unpacked
 from fdnix.nixpkgs.package import Package
 
 if TYPE_CHECKING:
@@ -119,8 +123,8 @@ def test_a_package_may_be_called_packages_or_version(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "compress",
-    [brotli.compress, gzip.compress, _zstd, _zstd_of_unknown_length],
-    ids=["brotli", "gzip", "zstd", "zstd stream"],
+    [brotli.compress, gzip.compress, lzma.compress, _zstd, _zstd_of_unknown_length],
+    ids=["brotli", "gzip", "xz", "zstd", "zstd stream"],
 )
 def test_compression_is_told_by_content_and_the_checksum_is_of_the_json(
     tmp_path: Path, compress: Any
@@ -133,7 +137,7 @@ def test_compression_is_told_by_content_and_the_checksum_is_of_the_json(
 
 def test_several_members_of_gzip_and_zstandard_are_one_document(tmp_path: Path) -> None:
     data = json.dumps(_ENTRIES).encode()
-    for compress in (gzip.compress, _zstd):
+    for compress in (gzip.compress, lzma.compress, _zstd):
         catalog = _read(tmp_path, compress(data[:50]) + compress(data[50:]))
         assert list(catalog.entries) == list(_ENTRIES)
 
@@ -173,7 +177,7 @@ def test_a_byte_order_mark_and_blanks_around_the_document_do_no_harm(tmp_path: P
         ({"version": True, "packages": _ENTRIES}, "version of the catalogue's form is True"),
         ({"packages": _ENTRIES}, "version of the catalogue's form is none"),
         (b"[" * 100_000, "is JSON but no catalogue"),
-        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
+        (b'{"a":' + b"[" * 100_000, "is nested too deeply"),
     ],
 )
 def test_what_is_no_catalogue_is_refused_with_its_own_message(
@@ -187,7 +191,59 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         read_catalog(tmp_path / "absent.json")
 
 
-@pytest.mark.parametrize("compress", [brotli.compress, gzip.compress, _zstd])
+@pytest.mark.parametrize("size", [70_000, 200_000])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("quality", [1, 5, 9])
+@pytest.mark.parametrize("window", [16, 22])
+def test_brotli_that_begins_like_json_is_brotli(
+    tmp_path: Path, size: int, indent: int | None, quality: int, window: int
+) -> None:
+    entries = {f"p{number}": {"name": f"p-{number}"} for number in range(size // 28)}
+    data = json.dumps(entries, indent=indent).encode()
+    packed = brotli.compress(data, quality=quality, lgwin=window)
+    assert len(_read(tmp_path, packed).entries) == len(entries)
+
+
+@given(
+    text=st.text(st.sampled_from("abcde {}[]:,\n"), min_size=0, max_size=300),
+    quality=st.integers(0, 11),
+    window=st.integers(10, 24),
+    blanks=st.sampled_from(["", " ", "\n", "\ufeff", "\t\r\n"]),
+)
+def test_what_was_packed_is_what_is_unpacked(
+    text: str, quality: int, window: int, blanks: str
+) -> None:
+    data = f'{blanks}{{"{text!a}": 1}}'.encode()
+    plain = data.removeprefix(b"\xef\xbb\xbf")
+    for packed in (
+        data,
+        brotli.compress(data, quality=quality, lgwin=window),
+        gzip.compress(data, quality % 10),
+        lzma.compress(data, preset=quality % 10),
+        _zstd(data),
+    ):
+        assert unpacked(packed, "here", 1 << 20) == plain
+
+
+@pytest.mark.parametrize("compress", [brotli.compress, gzip.compress, lzma.compress, _zstd])
+def test_a_file_that_unpacks_to_more_than_it_may_is_refused_before_it_is_held(
+    tmp_path: Path, compress: Any
+) -> None:
+    bomb = compress(b"{" + b" " * 150_000_000)
+    with pytest.raises(DataError, match=r"bytes that it may have; .*NIXPKGS_MAX_BYTES"):
+        unpacked(bomb, "here", 1_000_000)
+    with pytest.raises(DataError, match="more than 200 times its size"):
+        unpacked(bomb, "here", 10**10)
+
+
+def test_a_plain_file_larger_than_it_may_be_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "packages.json"
+    path.write_text(json.dumps(_ENTRIES))
+    with pytest.raises(DataError, match=r"larger than 100 bytes.*NIXPKGS_MAX_BYTES"):
+        read_catalog(path, max_bytes=100)
+
+
+@pytest.mark.parametrize("compress", [brotli.compress, gzip.compress, lzma.compress, _zstd])
 def test_cut_off_compression_is_refused(tmp_path: Path, compress: Any) -> None:
     noise = {f"p{i}": {"name": hashlib.sha256(bytes([i])).hexdigest()} for i in range(200)}
     data = compress(json.dumps(noise).encode())
@@ -228,10 +284,72 @@ def test_json_that_goes_wrong_in_the_middle_says_where(tmp_path: Path) -> None:
     assert "the last attribute before it is zlib" in message
 
 
-def test_an_attribute_path_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+def test_an_attribute_path_that_is_not_utf8_is_rejected_and_the_rest_goes_on(
+    tmp_path: Path,
+) -> None:
     data = json.dumps(_ENTRIES).encode().replace(b'"zlib"', b'"zl\xffb"')
-    message = _refused(tmp_path, data)
-    assert f"text that is not UTF-8 at byte {data.index(bytes([255])):,}, line 1;" in message
+    packages, rejected = _outcome(_read(tmp_path, data))
+    assert packages == ["hello", "python313Packages.requests"]
+    assert rejected == {"zl\ufffdb": "the attribute path 'zl\\ufffdb' is not UTF-8"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        (b'"odd":1e400', "out of range"),
+        (b'"odd":{"deep":[-1e999]}', "out of range"),
+        (b'"odd":' + b"9" * 5000, "out of range"),
+        (b'"odd":"Gr\xfc\xdfe"', "utf-8"),
+        (b'"odd":{"k\xff":1}', "utf-8"),
+        (b'"o\xffd":1', "not UTF-8"),
+    ],
+)
+def test_an_unknown_attribute_that_cannot_be_read_is_left_out_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, odd: bytes, why: str
+) -> None:
+    meta = b'"meta":{' + odd + b',"kept":7,"description":"Odd"}'
+    data = json.dumps({"first": {"name": "first-1"}} | _ENTRIES).encode()
+    data = data.replace(b'"first-1"', b'"first-1",' + meta)
+    catalog = _read(tmp_path, data)
+    first, *others = decode(catalog)
+    assert isinstance(first, Package)
+    assert (first.description, first.meta_extra) == ("Odd", '{"kept":7}')
+    assert len(others) == len(_ENTRIES)
+    (record,) = caplog.records
+    assert "1 attributes are left out" in record.message
+    assert "first: meta.o" in record.message
+    assert why in record.message.lower() or why in record.message
+
+
+@pytest.mark.parametrize("depth", [10, 150, 250, 900, 2_000, 100_000])
+@pytest.mark.parametrize("value", ['"x"', '"\\"]}"', '{"a":[]}'])
+def test_depth_beyond_reason_costs_the_attribute_that_has_it(
+    tmp_path: Path, depth: int, value: str
+) -> None:
+    deep = "[" * depth + value + "]" * depth
+    data = json.dumps({"odd": {"name": "odd-1", "meta": {"x": 0, "y": 1}}} | _ENTRIES)
+    packages, rejected = _outcome(_read(tmp_path, data.replace('"x": 0', f'"x":{deep}').encode()))
+    assert (packages, rejected) == (["odd", *_ENTRIES], {})
+    known = data.replace('"x": 0', f'"license":{deep}').encode()
+    packages, rejected = _outcome(_read(tmp_path, known))
+    if depth > 1_000:
+        assert (packages, list(rejected)) == ([*_ENTRIES], ["odd"])
+
+
+@pytest.mark.parametrize("value", ["1e400", "9" * 5000, "-" + "9" * 5000])
+def test_numbers_beyond_all_range_reject_what_must_be_known_and_nothing_else(
+    tmp_path: Path, value: str
+) -> None:
+    data = json.dumps({"bad": {"name": 0}, "outs": {"name": "outs-1"}} | _ENTRIES)
+    data = data.replace("0", value, 1).replace('"outs-1"', f'"outs-1","outputs":{{"out":{value}}}')
+    packages, rejected = _outcome(_read(tmp_path, data.encode()))
+    assert list(rejected) == ["bad"]
+    assert packages == ["outs", *_ENTRIES]
+
+
+def test_a_version_of_the_form_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    data = b'{"version":' + b"2" * 5000 + b',"packages":{"a":{"name":"a-1"}}}'
+    assert "version of the catalogue's form" in _refused(tmp_path, data)
 
 
 def test_text_after_the_document_is_refused(tmp_path: Path) -> None:

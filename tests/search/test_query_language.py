@@ -92,6 +92,10 @@ def found(index: SearchIndex, text: str) -> set[str]:
         ('"text editor"', {"penna"}),
         ('editor -"text editor" license:mit', {"serpentPackages.penna"}),
         ("editor license:mit -serpent", {"penna"}),
+        ("editor -with-panes license:mit", {"serpentPackages.penna"}),
+        ("editor -text-editor license:mit", {"serpentPackages.penna"}),
+        ("editor\vlicense:mit\u00a0-serpent", {"penna"}),
+        ("editor license:mit " + "-serpent " * 50, {"penna"}),
     ],
 )
 def test_a_filter_lets_through_what_it_says_and_nothing_else(
@@ -128,6 +132,38 @@ def test_what_is_no_filter_or_has_no_match_is_named(
     pens: SearchIndex, query: str, said: str
 ) -> None:
     assert said in (pens.search(query).notice or "")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("editor " + " ".join(f"-w{n}" for n in range(13)), "only the first 12 of 13 filters"),
+        (" ".join(f'"w{n}"' for n in range(40)), "only the first 12 of 40 filters"),
+        ("license:mit " * 20, None),
+        (" ".join(f"w{n}" for n in range(70)), "only 64 of the words"),
+        ("x" * 1001, "only the first 1,000 characters"),
+        ("x" * 1000, None),
+    ],
+)
+def test_what_is_passed_over_of_a_long_query_is_said_in_every_way_to_search(
+    pens: SearchIndex, file: Path, query: str, said: str | None
+) -> None:
+    with connect(file, read_only=True) as client:
+        row = client.execute("SELECT fdnix_complaints(?)", [query]).fetchone()
+    assert row is not None
+    for notice in (pens.search(query).notice or "", "; ".join(row[0])):
+        assert said in notice if said else "only" not in notice
+
+
+def test_only_the_first_conditions_of_a_query_narrow_it(pens: SearchIndex) -> None:
+    many = " ".join(f"-w{n}" for n in range(12))
+    assert "stylus" in found(pens, f"editor {many} -browser")
+    assert "stylus" not in found(pens, f"editor -browser {many}")
+
+
+def test_an_offset_past_all_numbers_finds_nothing(pens: SearchIndex) -> None:
+    results = pens.search("editor", offset=10**30)
+    assert (results.hits, results.total) == ([], pens.search("editor").total)
 
 
 @pytest.mark.parametrize("words", ["std::vector", "https://example.org/x", "12:30", "a:b"])

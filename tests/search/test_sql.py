@@ -18,6 +18,7 @@ QUERIES = [
     # Names: whole, begun, misspelt, of a program, in pieces, with a set or a version.
     "ripgrep",
     "R",
+    "ripgrepterminalfilemanager" * 38,
     "postgres",
     "inksc",
     "ripgrap",

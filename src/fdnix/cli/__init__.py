@@ -99,6 +99,9 @@ def _exit_code(error: BaseException) -> int:
         case ModuleNotFoundError(name=str(name)) if not name.startswith("fdnix"):
             _say(f"this needs {name}, which is not installed: pip install 'fdnix[index]'")
             code = SettingsError.exit_code
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            _say(f"{error.object!a} holds bytes that are not UTF-8; rename it, or name another")
+            code = SettingsError.exit_code
         case OSError() if error.errno in _OF_THE_DISK:
             _say(error)
             code = SettingsError.exit_code

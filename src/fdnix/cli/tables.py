@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from fdnix.pipeline import RunReport
 
 # In a pipe nothing is wrapped: a script reads keys and ARNs whole.
-stdout = Console(width=None if sys.stdout.isatty() else 1000)
+stdout = Console(width=None if sys.stdout.isatty() else 1000, markup=False, emoji=False)
 
 
 def info_tables(info: DatabaseInfo) -> None:
     """Print what a database holds: its meta table, then its tables with their sizes."""
-    stdout.print(f"{info.path}: {info.bytes:,} bytes", soft_wrap=True, markup=False)
+    stdout.print(f"{info.path}: {info.bytes:,} bytes", soft_wrap=True)
     meta = Table("key")
     meta.add_column("value", overflow="fold")
     for key, value in info.meta.items():

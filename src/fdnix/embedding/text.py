@@ -17,6 +17,9 @@ from fdnix.nixpkgs.attribute import split
 TEXT_VERSION = 1
 """Raised by every change of `embedding_text`; it is part of the content hash."""
 
+MAX_CHARACTERS = 4000
+"""Of a longer text the start is embedded; the longest of nixpkgs has some 1,000."""
+
 _LONG_DESCRIPTION_CHARACTERS = 300
 _VERSION_SUFFIX = re.compile(r"(?<=[A-Za-z])[_-]?\d+(?:[_.]\d+)*$")
 _WORD_BOUNDARY = re.compile(r"[^\w+#]+|_+|(?<=[a-z])(?=[A-Z])")
@@ -36,7 +39,8 @@ def embedding_text(
 
     The words of the attribute and of its set, without versions; the program where the name does
     not tell it; the description; and the start of the long description, up to a word's end.
-    Where the descriptions quote the package's own version, it is left out.
+    Where the descriptions quote the package's own version, it is left out. Of all that, no more
+    than MAX_CHARACTERS.
     """
     attribute_set, attribute = split(package_id)
     # A number that is part of the name itself, as in x264, is no version.
@@ -45,7 +49,8 @@ def embedding_text(
     program = main_program if main_program and not _tells(name, main_program) else ""
     about = _without(version, description or "")
     start = _start(_without(version, long_description or ""), _LONG_DESCRIPTION_CHARACTERS)
-    return ". ".join(part.rstrip(".") for part in (words, program, about, start) if part)
+    text = ". ".join(part.rstrip(".") for part in (words, program, about, start) if part)
+    return _start(text, MAX_CHARACTERS)
 
 
 def content_hash(text: str) -> str:

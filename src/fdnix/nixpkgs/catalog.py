@@ -7,31 +7,34 @@ and what channels.nixos.org serves as packages.json.br, the same object under `p
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import logging
 import re
-import zlib
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-import brotli
 import msgspec
-import zstandard
 
 from fdnix.errors import DataError
+from fdnix.nixpkgs.compression import RAISE_LIMIT, unpacked
 from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 1_000_000_000
+"""The bytes of JSON that a catalogue has at most, unless told otherwise."""
 
 MAX_ENTRY_BYTES: Final = 4 << 20
 """Entries whose JSON is longer are rejected unread; the longest in nixpkgs has some 10 kB."""
 
 _VERSIONS = (2, "2")
 _REMEDY = "fetch or generate it again"
+_FEW_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,25 @@ class Rejected:
     reason: str
 
 
-def read_catalog(path: Path, root: Path | None = None) -> Catalog:
-    """Return the catalogue in a file or pipe: plain JSON, gzip, Zstandard or Brotli.
+def read_catalog(path: Path, root: Path | None = None, *, max_bytes: int = MAX_BYTES) -> Catalog:
+    """Return the catalogue in a file or pipe: plain JSON, gzip, xz, Zstandard or Brotli.
 
     `root` is the directory of the nixpkgs it was evaluated from; unless given, it is what most of
-    the absolute positions share.
+    the absolute positions share. No more than `max_bytes` are read or unpacked, nor what unpacks
+    to far more than any catalogue does.
 
     Raises:
-        DataError: it cannot be read, is empty, cut off, no JSON, no catalogue, or has no packages;
-            the message says which and where.
+        DataError: it cannot be read, is empty, cut off, too large, no JSON, no catalogue, or has no
+            packages; the message says which and where.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    document = _decompressed(data, str(path))
+    if len(data) > max_bytes:
+        raise DataError(f"{path}: is larger than {max_bytes:,} bytes; {RAISE_LIMIT}")
+    document = unpacked(data, str(path), max_bytes)
     del data
     checksum = hashlib.sha256(document).hexdigest()
     entries, repeated = _entries(document, str(path))
@@ -96,17 +103,24 @@ def _common_root(document: bytes) -> str | None:
 def decode(catalog: Catalog) -> Iterator[Package | Rejected]:
     """Yield each package, or why it was rejected, in the catalogue's order, then what it repeats.
 
-    Equal values of attributes that come in few forms are the same object in all packages.
+    Equal values of attributes that come in few forms are the same object in all packages. Unknown
+    attributes that cannot be read are left out of their packages, and a warning names them.
     """
     decoder = msgspec.json.Decoder(RawPackage)
+    unread: list[str] = []
     for package_id, raw in catalog.entries.items():
         try:
-            yield _package(package_id, raw, decoder, catalog.root)
+            yield _package(package_id, raw, decoder, catalog.root, unread.append)
         except MalformedError as error:
             yield Rejected(_shown(package_id), str(error))
     for package_id in catalog.repeated:
         yield Rejected(
             _shown(package_id), "the attribute path is listed again; the first entry stays"
+        )
+    if unread:
+        first = "; ".join(unread[:_FEW_SHOWN])
+        logger.warning(
+            "%d attributes are left out, since they cannot be read: %s", len(unread), first
         )
 
 
@@ -115,6 +129,7 @@ def _package(
     raw: msgspec.Raw,
     decoder: msgspec.json.Decoder[RawPackage],
     root: str | None,
+    leave_out: Callable[[str], None],
 ) -> Package:
     size = memoryview(raw).nbytes
     if size > MAX_ENTRY_BYTES:
@@ -122,14 +137,19 @@ def _package(
             f"the entry is {size:,} bytes of JSON, more than the {MAX_ENTRY_BYTES:,} it may have"
         )
     try:
-        entry = decoder.decode(raw)
+        try:
+            entry = decoder.decode(raw)
+        except UnicodeDecodeError:
+            entry = decoder.decode(_with_text_keys(bytes(raw)))
     except RecursionError:
         raise MalformedError("the entry is nested too deeply") from None
     except msgspec.ValidationError as error:
         raise MalformedError(_plain_reason(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError(f"the entry is no valid JSON: {error}") from None
-    return normalise(package_id, entry, root)
+    return normalise(
+        package_id, entry, root, lambda said: leave_out(f"{_shown(package_id)}: {_shown(said)}")
+    )
 
 
 _REASON = re.compile(r"Expected (?P<expected>.*), got (?P<found>.*?)(?: - at `\$\.?(?P<at>.*)`)?")
@@ -151,84 +171,6 @@ def _shown(package_id: str) -> str:
 
 _LONGEST_SHOWN = 200
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_JSON_STARTS = (b"{", b"[", b'"', _BYTE_ORDER_MARK)
-
-
-def _decompressed(data: bytes, where: str) -> bytes:
-    """Return the JSON in the data, whose compression is told by how they begin.
-
-    Brotli has no magic number, so it is what is left. It cannot be mistaken for JSON: a stream that
-    began with `{`, `[` or a quote would have to be an empty or a reserved one (RFC 7932, 9.1).
-    """
-    head = data[:64].lstrip()
-    if not data or data.isspace():
-        raise DataError(f"{where}: is empty; {_REMEDY}")
-    if head.startswith(_JSON_STARTS):
-        return data.removeprefix(_BYTE_ORDER_MARK)
-    if data.startswith(_GZIP_MAGIC):
-        return _from_gzip(data, where)
-    if data.startswith(_ZSTD_MAGIC):
-        return _from_zstd(data, where)
-    return _from_brotli(data, where)
-
-
-def _from_gzip(data: bytes, where: str) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except EOFError:
-        raise _cut_off("gzip", data, where) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise _damaged("gzip", error, where) from None
-
-
-def _from_zstd(data: bytes, where: str) -> bytes:
-    document = BytesIO()
-    rest = data
-    while rest:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        try:
-            document.write(frame.decompress(rest))
-        except zstandard.ZstdError as error:
-            raise _damaged("Zstandard", error, where) from None
-        if not frame.eof:
-            raise _cut_off("Zstandard", data, where)
-        rest = frame.unused_data
-    return document.getvalue()
-
-
-def _from_brotli(data: bytes, where: str) -> bytes:
-    stream = brotli.Decompressor()
-    try:
-        document: bytes = stream.process(data)
-    except brotli.error:
-        raise _rubbish(where) from None
-    if stream.is_finished():
-        return document
-    if document.lstrip().startswith(b"{"):
-        raise _cut_off("Brotli", data, where)
-    raise _rubbish(where)
-
-
-def _cut_off(compression: str, data: bytes, where: str) -> DataError:
-    return DataError(
-        f"{where}: is cut off: the {compression} data go on after byte {len(data):,}, where the"
-        f" file ends; {_REMEDY}"
-    )
-
-
-def _damaged(compression: str, error: Exception, where: str) -> DataError:
-    return DataError(f"{where}: the {compression} data are damaged ({error}); {_REMEDY}")
-
-
-def _rubbish(where: str) -> DataError:
-    return DataError(
-        f"{where}: is neither JSON nor JSON compressed with gzip, Zstandard or Brotli; give the"
-        " output of nix-env -qaP --json --meta, or a channel's packages.json.br"
-    )
-
 
 def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple[str, ...]]:
     """Return the entries of a document in either form, and the attribute paths listed again."""
@@ -238,7 +180,7 @@ def _entries(document: bytes, where: str) -> tuple[dict[str, msgspec.Raw], tuple
     version = members.get("version")
     # A bare catalogue may have packages of these names, which are objects with a name.
     if version is not None and not bytes(version).startswith(b"{"):
-        _check_version(msgspec.json.decode(version), where)
+        _check_version(_version(version), where)
         if "packages" not in members:
             raise DataError(f"{where}: has a version but no packages; {_REMEDY}")
         members, repeated = _members(members["packages"], where)
@@ -277,10 +219,15 @@ def _members(
     except msgspec.ValidationError as error:
         raise DataError(f"{where}: is JSON but no catalogue: {_plain_reason(str(error))}") from None
     except RecursionError:
-        raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
+        broken = bytes(document)
+        whole = _without_depths(broken)
+        if whole == broken:
+            raise DataError(f"{where}: is nested too deeply to be a catalogue") from None
+        return _members(whole, where)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         broken = bytes(document)
-        whole = _LONE_SURROGATES.sub(_replacement, broken)
+        mend = _with_text_keys if isinstance(error, UnicodeDecodeError) else _with_whole_pairs
+        whole = mend(broken)
         if whole != broken:
             return _members(whole, where)
         before = (
@@ -306,9 +253,57 @@ _LONE_SURROGATES = re.compile(
 )
 
 
-def _replacement(escape: re.Match[bytes]) -> bytes:
-    """Return U+FFFD for half a surrogate pair, which JSON can spell but no text can hold."""
-    return rb"\ufffd" if escape["lone"] else escape[0]
+def _with_whole_pairs(document: bytes) -> bytes:
+    """Return the document with U+FFFD for half a surrogate pair, which no text can hold."""
+    return _LONE_SURROGATES.sub(
+        lambda escape: rb"\ufffd" if escape["lone"] else escape[0], document
+    )
+
+
+# Every string is matched, so that no key begins within one.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<key>\s*+:)?', re.DOTALL)
+
+
+def _with_text_keys(document: bytes) -> bytes:
+    """Return the document with U+FFFD for what is not UTF-8 in the keys of its objects."""
+    return _STRINGS.sub(
+        lambda found: found[0].decode(errors="replace").encode() if found["key"] else found[0],
+        document,
+    )
+
+
+_DEEPEST: Final = 200
+"""How deep a value may be nested; nixpkgs' deepest, a licence of a source, has some ten."""
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}]', re.DOTALL)
+_UNREADABLE = b"1e999"
+
+
+def _without_depths(document: bytes) -> bytes:
+    """Return the document with a number that cannot be read for what is nested beyond reason.
+
+    What holds it is then left out, or rejected, as all that cannot be read.
+    """
+    kept = []
+    depth = end = start = 0
+    for found in _BRACKETS.finditer(document):
+        bracket = found[0]
+        if bracket in {b"{", b"["}:
+            depth += 1
+            if depth == _DEEPEST:
+                start = found.start()
+        elif bracket in {b"}", b"]"}:
+            if depth == _DEEPEST:
+                kept += [document[end:start], _UNREADABLE]
+                end = found.end()
+            depth -= 1
+    return b"".join([*kept, document[end:]])
+
+
+def _version(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        return "one that cannot be read"
 
 
 def _check_version(version: object, where: str) -> None:

@@ -8,6 +8,7 @@ What rejects an entry, and what does not:
   answer that nobody sees.
 - A value of a right form that says nothing (null, blank text, an address that is none) is absent.
 - Attributes fdnix does not know are kept as they are in `meta_extra` and never reject anything.
+  One that cannot be read (a number beyond all range, text that is not UTF-8) is left out by name.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class RawPackage(msgspec.Struct, frozen=True, gc=False):
     pname: str | None = None
     version: str | None = None
     system: str | None = None
-    outputs: dict[str, Any] | list[str] | None = None
+    outputs: dict[str, msgspec.Raw] | list[str] | None = None
     meta: RawMeta | None = None
 
 
@@ -102,10 +103,23 @@ class MalformedError(ValueError):
 
 
 _LONGEST_ID: Final = 1024
+# What stands for bytes that are no text, by the time that a key is read.
+_NO_TEXT: Final = "\ufffd"
 
 
-def normalise(package_id: str, raw: RawPackage, root: str | None = None) -> Package:
+def _ignore(_said: str) -> None:
+    pass
+
+
+def normalise(
+    package_id: str,
+    raw: RawPackage,
+    root: str | None = None,
+    leave_out: Callable[[str], None] = _ignore,
+) -> Package:
     """Return the row of one entry; positions in nixpkgs are relative to its `root`.
+
+    `leave_out` is told which unknown attributes cannot be read, and why.
 
     Raises:
         MalformedError: the entry has neither `name` nor `pname`, its attribute path cannot be
@@ -126,7 +140,7 @@ def normalise(package_id: str, raw: RawPackage, root: str | None = None) -> Pack
         version=version,
         outputs=_output_names(tuple(raw.outputs or ())),
         system=None if raw.system is None else _word(raw.system),
-        meta_extra=_extra(meta),
+        meta_extra=_extra(meta, leave_out),
         **columns,
     )
 
@@ -145,6 +159,8 @@ def checked_id(package_id: str) -> str:
         )
     if not package_id.isprintable():
         raise MalformedError(f"the attribute path {package_id!a} holds control characters")
+    if _NO_TEXT in package_id:
+        raise MalformedError(f"the attribute path {package_id!a} is not UTF-8")
     return package_id
 
 
@@ -154,6 +170,8 @@ def _names(raw: RawPackage) -> tuple[str, str | None, str]:
     version = fold_line(raw.version or "")
     if name is None and pname is None:
         raise MalformedError("name and pname: both are missing or blank")
+    if any(len(part or "") > _LONGEST_ID for part in (name, pname, version)):
+        raise MalformedError(f"name, pname or version: has more than {_LONGEST_ID:,} characters")
     if name is None:
         name = f"{pname}-{version}" if version else str(pname)
     # In nixpkgs' own listing, what has no pname has its name there, and what has no version the
@@ -335,13 +353,16 @@ _REDUNDANT = frozenset({"maintainersPosition", "name", "nonTeamMaintainers", "te
 _KNOWN = _REDUNDANT | {field.attribute for field in _FIELDS}
 
 
-def _extra(meta: RawMeta) -> str | None:
+def _extra(meta: RawMeta, leave_out: Callable[[str], None]) -> str | None:
     """Return what of `meta` no column holds, as JSON."""
-    members = {
-        attribute: _canonical(bytes(raw))
-        for attribute, raw in meta.items()
-        if attribute not in _KNOWN
-    }
+    members = {}
+    for name, raw in meta.items():
+        if name in _KNOWN:
+            continue
+        try:
+            members[_readable(name)] = _canonical(bytes(raw))
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            leave_out(f"meta.{name} ({error})")
     members |= {
         field.column: msgspec.json.encode(values).decode()
         for field in _LEFT_OVER
@@ -355,6 +376,12 @@ def _extra(meta: RawMeta) -> str | None:
         if member not in {"null", "{}"}
     )
     return sys.intern(f"{{{text}}}") if text else None
+
+
+def _readable(name: str) -> str:
+    if _NO_TEXT in name:
+        raise ValueError("its name is not UTF-8")
+    return name
 
 
 @shared

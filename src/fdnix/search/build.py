@@ -244,7 +244,7 @@ def _filter_macros() -> str:
     flags = [row for row in FILTERS if row.is_flag]
     flag_names = [name for row in flags for name in (row.key, row.opposite) if name]
     lists = [name for row in values for name in (row.field, f"no_{row.field}")]
-    lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded"]
+    lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded", "excluded_runs"]
     return read_sql("search", "filters").format(
         arguments=", ".join(row.parameter for row in FILTERS),
         asked=",\n            ".join(

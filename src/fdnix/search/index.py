@@ -153,6 +153,9 @@ class QueryEmbedder(Protocol):
 
 _NO_FILTERS = Filters()
 _FILTER_MARKS = frozenset(':"-')
+# Shorter texts cannot hold more words or filters than are read.
+_SHORT = 36
+_MAX_OFFSET = 1 << 62
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
 _KEYS = 1000
 _PREPARED = 16
@@ -237,7 +240,8 @@ class SearchIndex:
         set:python313Packages platform:x86_64-linux is:free`: docs/filters.md has all), each of them
         negated by a `-` before it, `"quoted phrases"` and `-excluded` words. No text raises; one
         of filters alone lists what passes them, likeliest first. What looks like a filter and is
-        none, and a value that nothing has, are named in the results' `notice`.
+        none, a value that nothing has, and what is passed over of a text that says too much are
+        named in the results' `notice`.
 
         Raises:
             SettingsError: an argument is not accepted, as a `limit` of more than MAX_LIMIT is not,
@@ -252,7 +256,7 @@ class SearchIndex:
             words = session.words(text, filters)
             vector, notice = self._vector(words)
             embedded = time.perf_counter()
-            found = session.run(text, words, vector, filters, limit, offset)
+            found = session.run(text, words, vector, filters, limit, min(offset, _MAX_OFFSET))
         done = time.perf_counter()
         return SearchResults(
             hits=[_hit(row) for row in found.rows],
@@ -440,7 +444,7 @@ class _Session:
 
     def words(self, text: str, filters: Filters) -> str:
         """What of `text` is to be matched; keeps it and the filters that stand beside it."""
-        plain = text.replace(" ", "").isalnum()
+        plain = len(text) <= _SHORT and text.replace(" ", "").isalnum()
         if plain and filters == _NO_FILTERS:
             return text.strip()
         values = asdict(filters)
@@ -467,7 +471,9 @@ class _Session:
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
         filtered = self._understand(text, words, vector, filters)
-        complaints = self._texts("EXECUTE complain") if ":" in text else []
+        complaints = (
+            self._texts("EXECUTE complain") if ":" in text or len(text) > _SHORT else []
+        )
         rows = self._rank(max(1, limit), offset, filtered=filtered)
         first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:
@@ -573,10 +579,14 @@ class _FileModel:
             if len(self._known) + len(missing) > _TOKENS_KEPT:
                 self._known.clear()
                 missing = list(wanted)
+            # A long word has more pieces than can be bound one by one in good time.
+            few = len(missing) <= _KEYS
+            many = "SELECT unnest(string_split(?, chr(10)))"
+            tokens = ", ".join("?" * len(missing)) if few else many
             rows = self._connection.execute(
                 f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
-                f"WHERE token IN ({', '.join('?' * len(missing))})",
-                missing,
+                f"WHERE token IN ({tokens})",
+                missing if few else ["\n".join(missing)],
             ).fetchall()
             self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
         return {token: self._known[token] for token in wanted if token in self._known}
@@ -635,5 +645,5 @@ def _accept_filters(filters: object) -> Filters:
 
 
 def _bindable(text: str) -> str:
-    """`text` without what DuckDB's strings cannot hold, cut to what is read of it."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", " ")
+    """`text` without what DuckDB's strings cannot hold; one too long is cut, but stays too long."""
+    return text[: MAX_TEXT + 1].encode("utf-8", "replace").decode().replace("\0", " ")

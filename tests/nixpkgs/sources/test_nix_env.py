@@ -594,3 +594,35 @@ def test_without_a_nixpkgs_the_channels_is_evaluated_and_says_its_revision(
         assert "hello" in json.loads(answer.path.read_bytes())
         assert answer.revision == REVISION
     assert list(work.iterdir()) == []
+
+
+def test_a_password_in_an_address_is_no_argument_of_nix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nix is one that notes what it was given: arguments are everybody's to read."""
+    noted = tmp_path / "noted"
+    stub = tmp_path / "bin" / "nix-env"
+    stub.parent.mkdir()
+    stub.write_text(
+        f'#!/bin/sh\necho "$@" >>{noted}\n'
+        "file=$(printf '%s' \"$NIX_CONFIG\" | sed -n 's/^netrc-file = //p')\n"
+        '[ -n "$file" ] || exit 1\n'
+        f'stat -c %a "$file" >>{noted}.mode; cat "$file" >>{noted}.netrc\n'
+        "exit 1\n"
+    )
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stub.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("NIX_CONFIG", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    with (
+        pytest.raises(SourceError) as refusal,
+        evaluated("https://ada:hunt%40er2@example.invalid/nixexprs.tar.xz", work),
+    ):
+        pass
+    assert "https://example.invalid/nixexprs.tar.xz" in noted.read_text()
+    assert "hunt" not in noted.read_text() + str(refusal.value)
+    netrc = Path(f"{noted}.netrc").read_text().splitlines()
+    assert set(netrc) == {"machine example.invalid login ada password hunt@er2"}
+    assert set(Path(f"{noted}.mode").read_text().split()) == {"600"}
+    assert list(work.iterdir()) == []

@@ -1,5 +1,5 @@
 -- The words of a package's names: of the attribute path, and of the pname where it is not words of
--- that: the pname of python313 is python.
+-- that: the pname of python313 is python. Of texts longer than any in nixpkgs, the start.
 INSERT INTO packages_fts_source
 SELECT
     package_id,
@@ -12,7 +12,7 @@ SELECT
         THEN regexp_replace(pname, '[^\p{L}\p{N}]+', ' ', 'g') END
     ),
     main_program,
-    description,
-    long_description
+    left(description, 3000),
+    left(long_description, 20000)
 FROM packages
 ORDER BY package_id;

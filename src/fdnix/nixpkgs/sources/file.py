@@ -81,6 +81,11 @@ def _spooled(stream: BinaryIO, name: str, work: Work) -> Iterator[Path]:
         while chunk := stream.read(1 << 20):
             spool.write(chunk)
             work.progress(spool.tell(), None)
+            if spool.tell() > work.limits.most_bytes:
+                raise SourceError(
+                    f"{name} gave more than {work.limits.most_bytes:,} bytes, and no end; if it is "
+                    "a catalogue, raise NIXPKGS_MAX_BYTES"
+                )
         if spool.tell() == 0:
             raise SourceError(f"{name} is empty: no catalogue came in")
         spool.seek(0)

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
+from urllib.parse import unquote
 
 import msgspec
 
@@ -79,7 +80,8 @@ class NixEnv:
                 "nix-env is not installed (or not on PATH); install Nix, which Debian packages as "
                 "nix-bin, or set NIXPKGS_SOURCE=channel to download the catalogue instead"
             )
-        nixpkgs = _located(self._to_evaluate())
+        address, login = _without_login(self._to_evaluate())
+        nixpkgs = _located(address)
         deadline = time.monotonic() + work.limits.total
         with (
             nameless_file(work.directory) as (listing, path),
@@ -88,8 +90,9 @@ class NixEnv:
             evaluator = Evaluator(
                 listing, Path(scratch), deadline, work.progress, downloads=nixpkgs.is_url
             )
+            env = apart_from_the_user() | _login_for_nix(login, evaluator.scratch)
             try:
-                listed = _list(nixpkgs, evaluator, published=self.published)
+                listed = _list(nixpkgs, evaluator, env, published=self.published)
             except TimeoutError as error:
                 raise SourceError(
                     f"Nix had not finished evaluating {nixpkgs.path!r} after "
@@ -176,12 +179,42 @@ class _Listed:
     left_out: tuple[str, ...] = ()
 
 
-def _list(nixpkgs: _Nixpkgs, evaluator: Evaluator, *, published: bool) -> _Listed:
+def _without_login(address: str) -> tuple[str, str | None]:
+    """An address apart from the user and password in it, which are a line of a netrc file."""
+    match = _LOGIN.match(address)
+    if match is None:
+        return address, None
+    host = re.split(r"[:/?#]", address[match.end() :], maxsplit=1)[0]
+    user, password = unquote(match["user"]), unquote(match["password"] or "")
+    return (
+        match["scheme"] + address[match.end() :],
+        f"machine {host} login {user} password {password}\n",
+    )
+
+
+_LOGIN = re.compile(
+    r"(?P<scheme>https?://)(?P<user>[^/?#@:]*)(?::(?P<password>[^/?#@]*))?@", re.IGNORECASE
+)
+
+
+def _login_for_nix(login: str | None, directory: Path) -> dict[str, str]:
+    """What Nix's environment needs to send `login`: arguments are everybody's to read."""
+    if login is None:
+        return {}
+    file = directory / "netrc"
+    file.touch(mode=0o600)
+    file.write_text(login)
+    given = os.environ.get("NIX_CONFIG", "")
+    return {"NIX_CONFIG": f"{given}\nnetrc-file = {file}"}
+
+
+def _list(
+    nixpkgs: _Nixpkgs, evaluator: Evaluator, env: dict[str, str], *, published: bool
+) -> _Listed:
     """Have the listing in the evaluator's output, as nixpkgs publishes it or as nix-env prints it.
 
     Packages are left out of it only where it cannot be had with them.
     """
-    env = apart_from_the_user()
     if _LOOKUP.fullmatch(nixpkgs.file):
         env["NIX_PATH"] = os.environ.get("NIX_PATH", "")
     if published and nixpkgs.publishes:

@@ -28,6 +28,8 @@ class Limits:
     connect: float = 20.0
     read: float = 60.0
     """The longest silence of a server in the middle of an answer."""
+    most_bytes: int = 1_000_000_000
+    """The bytes that a catalogue has at most, as it comes."""
     attempts: int = 6
     """Requests for the catalogue before giving up, the first one included."""
     backoff: float = 1.0

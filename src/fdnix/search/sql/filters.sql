@@ -4,7 +4,7 @@
 -- negated, of flags, and with phrases and excluded words.
 CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
     list_filter(
-        list_transform([fdnix_pieces(query)], lambda pieces: {{
+        list_transform([fdnix_conditions(query)[1:fdnix_most_conditions()]], lambda pieces: {{
             {asked},
             'flags': list_filter(
                 fdnix_asked(pieces, 'is:', NULL) || [{flag_parameters}],
@@ -12,7 +12,8 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
             'no_flags': fdnix_asked(pieces, '-is:', NULL),
             'phrases': fdnix_phrases(pieces, ''),
             'no_phrases': fdnix_phrases(pieces, '-'),
-            'excluded': fdnix_excluded(pieces)
+            'excluded': fdnix_excluded_words(pieces),
+            'excluded_runs': fdnix_excluded_runs(pieces)
         }}),
         lambda f: {any_asked}
     )[1];
@@ -33,8 +34,23 @@ WHERE f IS NOT NULL
     AND fdnix_text_passes(
         f, package_id, concat_ws(' ', package_id, description, long_description));
 
+-- What of a query is passed over, since it says too much.
+CREATE OR REPLACE MACRO fdnix_passed_over(query) AS
+    list_filter(
+        [
+            CASE WHEN length(query) > 1000 THEN 'only the first 1,000 characters are read' END,
+            list_transform([len(fdnix_conditions(query))], lambda n:
+                CASE WHEN n > fdnix_most_conditions()
+                THEN concat('only the first ', fdnix_most_conditions(), ' of ', n,
+                    ' filters, phrases and excluded words are obeyed') END)[1],
+            list_transform([fdnix_query_text(query)], lambda text:
+                CASE WHEN len(list_distinct(fdnix_words(text) || fdnix_name_parts(text))) > 64
+                THEN 'only 64 of the words are looked for' END)[1]
+        ],
+        lambda said: said IS NOT NULL);
+
 -- What of a query is no filter though it looks like one, each in a sentence.
-CREATE OR REPLACE MACRO fdnix_complaints(query) AS
+CREATE OR REPLACE MACRO fdnix_no_filters(query) AS
     list_transform(
         list_filter(fdnix_pieces(query), lambda piece: regexp_matches(piece, '(?i)^-?[a-z]+:"?\s*"?$')),
         lambda piece: piece || ' says no value')
@@ -56,6 +72,12 @@ CREATE OR REPLACE MACRO fdnix_complaints(query) AS
             lambda flag: NOT list_contains({flag_names}, flag)),
         lambda flag: concat(
             'there is no filter is:', flag, '; there is is:', fdnix_likest(flag, {flag_names}).word));
+
+-- What a search says of its query besides hits: sentences, each once.
+CREATE OR REPLACE MACRO fdnix_complaints(query) AS
+    fdnix_passed_over(query)
+    || list_transform([fdnix_no_filters(query)], lambda all_said:
+        list_filter(all_said, lambda said, i: list_position(all_said, said) = i))[1][1:8];
 
 -- For filters that no package passes, the values nearest to theirs that packages have, in sentences.
 CREATE OR REPLACE MACRO fdnix_nearest_values(filters) AS TABLE

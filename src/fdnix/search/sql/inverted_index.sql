@@ -17,7 +17,7 @@ WITH raw AS (
             lambda x: fdnix_name_parts(x) || fdnix_words(x) || [fdnix_glue(x)]))))
     FROM entry_source WHERE programs IS NOT NULL
     UNION ALL
-    SELECT entry_id, 'description', unnest(fdnix_words(description))
+    SELECT entry_id, 'description', unnest(fdnix_words(left(description, 3000)))
     FROM entry_source WHERE description IS NOT NULL
     UNION ALL
     SELECT e.entry_id, 'long', unnest(fdnix_words(left(p.long_description, 3000)))

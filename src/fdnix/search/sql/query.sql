@@ -1,8 +1,24 @@
 -- What stands in a query besides words: `license:mit`, `-is:free`, `"a phrase"`, `-word`.
 
--- The pieces of a query: words, and what is quoted with what it belongs to.
+-- The pieces of a query: words, and what is quoted with what it belongs to. Blanks are what Unicode has
+-- for such, and control characters.
 CREATE OR REPLACE MACRO fdnix_pieces(query) AS
-    regexp_extract_all(left(query, 1000), '-?(?:[A-Za-z]+:)?"[^"]*"|\S+');
+    regexp_extract_all(
+        regexp_replace(left(query, 1000), '[\s\p{Z}\p{Cc}]', ' ', 'g'),
+        '-?(?:[A-Za-z]+:)?"[^"]*"|\S+');
+
+CREATE OR REPLACE MACRO fdnix_is_filter(piece) AS
+    regexp_matches(piece, '(?i)^-?(?:license|maintainer|set|platform|is):');
+
+-- The pieces that a package has to pass: filters, phrases and what is excluded, each once.
+CREATE OR REPLACE MACRO fdnix_conditions(query) AS
+    list_transform([fdnix_pieces(query)], lambda pieces:
+        list_filter(pieces, lambda piece, i:
+            (fdnix_is_filter(piece) OR regexp_matches(piece, '^-?".*"$|^-[^\s"-]'))
+            AND list_position(pieces, piece) = i))[1];
+
+-- How many of them are obeyed: each is looked for in every package.
+CREATE OR REPLACE MACRO fdnix_most_conditions() AS 12;
 
 -- The values of a filter, `start` its key behind a colon and before it a - where it is negated:
 -- fdnix_asked(['jq', 'license:mit'], 'license:', NULL) -> ['mit'].
@@ -22,7 +38,7 @@ CREATE OR REPLACE MACRO fdnix_query_text(query) AS
         regexp_replace(
             array_to_string(
                 list_filter(fdnix_pieces(query), lambda piece:
-                    NOT regexp_matches(piece, '(?i)^(?:-[^\s-]|-?(?:license|maintainer|set|platform|is):)')),
+                    NOT regexp_matches(piece, '^-[^\s-]') AND NOT fdnix_is_filter(piece)),
                 ' '),
             '(?i)(?:^|\s)(?:nix (?:shell|run|build|develop|profile (?:install|add)) )?nixpkgs#|(?:^|\s)pkgs\.',
             ' ', 'g'),
@@ -35,24 +51,46 @@ CREATE OR REPLACE MACRO fdnix_phrases(pieces, sign) AS
             lambda piece: lower(trim(piece, ' -"'))),
         lambda phrase: phrase <> '');
 
+-- Words between blanks, so that a run of them can be found in another.
+CREATE OR REPLACE MACRO fdnix_spaced(words) AS concat(' ', array_to_string(words, ' '), ' ');
+
+-- What is excluded, cut into words as texts are: -command-line is [command, line].
 CREATE OR REPLACE MACRO fdnix_excluded(pieces) AS
     list_transform(
-        list_filter(pieces, lambda piece: regexp_matches(piece, '^-[^\s"-]')
-            AND NOT regexp_matches(piece, '(?i)^-(?:license|maintainer|set|platform|is):')),
-        lambda piece: lower(substr(piece, 2)));
+        list_filter(pieces, lambda piece:
+            regexp_matches(piece, '^-[^\s"-]') AND NOT fdnix_is_filter(piece)),
+        lambda piece: fdnix_words(substr(piece, 2)));
 
--- Whether a package's texts hold all phrases and neither a refused phrase nor an excluded word. CASE, so
+CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
+    flatten(list_filter(fdnix_excluded(pieces), lambda words: len(words) = 1));
+
+CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
+    list_transform(
+        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 1),
+        lambda words: {
+            'longest': list_reverse_sort(
+                list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word,
+            'words': fdnix_spaced(words)});
+
+-- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
 -- that they are looked at only where something is asked of them, and cut into words only where they
--- have a word's letters. A set's name is cut at its capitals too: -python excludes pythonPackages.
+-- have a word's letters; lists of one, so that a text is folded once for all that is looked for.
+-- A set's name is cut at its capitals too: -python excludes pythonPackages.
 CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
-    CASE WHEN len(f.phrases) + len(f.no_phrases) + len(f.excluded) = 0 THEN true
-    ELSE len(list_filter(f.phrases, lambda x: NOT contains(lower(texts), x))) = 0
-        AND len(list_filter(f.no_phrases, lambda x: contains(lower(texts), x))) = 0
-        AND len(list_filter(f.excluded, lambda x: CASE
-            WHEN contains(lower(texts), x)
-            THEN list_contains(fdnix_words(texts), x) OR list_contains(fdnix_name_parts(path), x)
-            ELSE false END)) = 0
-    END;
+    CASE WHEN len(f.phrases) + len(f.no_phrases) = 0 THEN true
+        ELSE list_transform([lower(texts)], lambda held:
+            len(list_filter(f.phrases, lambda x: NOT contains(held, x))) = 0
+            AND len(list_filter(f.no_phrases, lambda x: contains(held, x))) = 0)[1] END
+    AND CASE WHEN len(f.excluded) = 0 THEN true
+        WHEN list_transform([lower(strip_accents(texts))], lambda held:
+            len(list_filter(f.excluded, lambda x: contains(held, x))) = 0)[1] THEN true
+        ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
+            AND NOT list_has_any(fdnix_name_parts(path), f.excluded) END
+    AND CASE WHEN len(f.excluded_runs) = 0 THEN true
+        WHEN list_transform([lower(strip_accents(texts))], lambda held:
+            len(list_filter(f.excluded_runs, lambda x: contains(held, x.longest))) = 0)[1] THEN true
+        ELSE list_transform([fdnix_spaced(fdnix_words(texts))], lambda held:
+            len(list_filter(f.excluded_runs, lambda x: contains(held, x.words))) = 0)[1] END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

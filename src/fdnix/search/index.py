@@ -471,9 +471,7 @@ class _Session:
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
         filtered = self._understand(text, words, vector, filters)
-        complaints = (
-            self._texts("EXECUTE complain") if ":" in text or len(text) > _SHORT else []
-        )
+        complaints = self._texts("EXECUTE complain") if ":" in text or len(text) > _SHORT else []
         rows = self._rank(max(1, limit), offset, filtered=filtered)
         first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:

@@ -11,7 +11,7 @@ class Field(NamedTuple):
     Attributes:
         name: of the attribute of `fdnix.search.package.Package`.
         label: what the page calls it.
-        form: how it is shown, a macro of fields.html.
+        form: how it is shown, a macro of parts.html.
     """
 
     name: str

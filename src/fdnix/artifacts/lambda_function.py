@@ -31,7 +31,13 @@ _PACKAGES = ("duckdb", "jinja2", "mangum", "starlette")
 # runtimes"); wheels say for which they are (PEP 600).
 _GLIBC = {"python3.11": 26, "python3.12": 34, "python3.13": 34}
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-_LEFT_OUT = ("cli", "embedding/static_model", "nixpkgs/sample.json", "pipeline.py")
+_LEFT_OUT = (
+    "cli",
+    "embedding/static_model",
+    "nixpkgs/kinds.tsv",
+    "nixpkgs/sample.json",
+    "pipeline.py",
+)
 _LARGEST_DIRECT = 50_000_000  # bytes; Lambda developer guide, "Lambda quotas"
 
 

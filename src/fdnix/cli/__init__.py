@@ -15,6 +15,7 @@ import click
 
 import fdnix
 from fdnix.cli.console import COLOR, set_up
+from fdnix.cli.extras import not_installed
 from fdnix.errors import FdnixError, SettingsError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _exit_code(error: BaseException) -> int:
             _say(error)
             code = error.exit_code
         case ModuleNotFoundError(name=str(name)) if not name.startswith("fdnix"):
-            _say(f"this needs {name}, which is not installed: pip install 'fdnix[index]'")
+            _say(not_installed(name, "index"))
             code = SettingsError.exit_code
         case UnicodeEncodeError(reason="surrogates not allowed"):
             _say(f"{error.object!a} holds bytes that are not UTF-8; rename it, or name another")

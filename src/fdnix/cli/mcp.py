@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fdnix.cli.extras import of_extra
 from fdnix.cli.index_file import DB_OPTION, open_index
-from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +25,7 @@ def mcp_command(*, database: Path | None) -> None:
     \b
     Example: fdnix mcp
     """
-    try:
-        from fdnix.web.mcp import server  # noqa: PLC0415 (of the extra `mcp`)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("fdnix"):
-            raise
-        raise SettingsError(
-            f"this needs {error.name}, which is not installed: pip install 'fdnix[mcp]'"
-        ) from error
+    with of_extra("mcp"):
+        from fdnix.web.mcp import server  # noqa: PLC0415
     with open_index(database, os.environ) as index:
         server(index).run("stdio")

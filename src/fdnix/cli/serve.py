@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fdnix.cli.extras import of_extra
 from fdnix.cli.index_file import DB_OPTION, find_index
-from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +32,7 @@ def serve_command(*, database: Path | None, host: str, port: int) -> None:
     \b
     Example: fdnix serve --db out/fdnix.duckdb
     """
-    try:
-        from fdnix.web.server import serve  # noqa: PLC0415 (of the extra `web`)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("fdnix"):
-            raise
-        raise SettingsError(
-            f"this needs {error.name}, which is not installed: pip install 'fdnix[web]'"
-        ) from error
+    with of_extra("web"):
+        from fdnix.web.server import serve  # noqa: PLC0415
     path = find_index(database, os.environ)
     serve(path, host, port, ready=lambda url: click.echo(f"fdnix: serving {path} at {url}"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from fdnix.nixpkgs.text import nix_string
+
 # Dots inside quotes are part of an attribute's name: `nodePackages."@angular/cli.beta"`.
 _PATH = re.compile(
     r'(?:(?P<set>.+)\.)?(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^".]*))', re.DOTALL
@@ -19,6 +21,12 @@ _SET_VERSION = re.compile(r"(?:[_-]?[0-9])+x?")
 _VERSION = re.compile(r"[-_.]?v?[0-9][0-9_.]*\Z")
 _NAME_AND_VERSION = re.compile(rf".[A-Za-z]{_VERSION.pattern}")
 _NO_DIGITS = re.compile(r"[^0-9]+")
+_PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
+# What Nix reads as a name without quotation marks ("Identifiers" in the Nix manual), but for the
+# words that it keeps for itself.
+_NAME = re.compile(
+    r"(?!(?:assert|else|if|in|inherit|let|or|rec|then|with)$)[A-Za-z_][\w'-]*", re.ASCII
+)
 
 
 def split(path: str) -> tuple[str | None, str]:
@@ -31,6 +39,14 @@ def split(path: str) -> tuple[str | None, str]:
         return None, path
     quoted = match["quoted"]
     return match["set"], match["plain"] if quoted is None else _ESCAPE.sub(r"\1", quoted)
+
+
+def expressed(path: str) -> str:
+    """A path as a Nix expression has it: what is no name to Nix in quotation marks."""
+    return ".".join(
+        part if part.startswith('"') or _NAME.fullmatch(part) else nix_string(part)
+        for part in _PARTS.findall(path)
+    )
 
 
 @lru_cache(maxsize=4096)

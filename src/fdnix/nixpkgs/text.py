@@ -13,6 +13,7 @@ What is kept and what goes:
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -86,3 +87,9 @@ def parse_drv_name(name: str) -> tuple[str, str]:
 
 
 _DASH_BEFORE_VERSION = re.compile(r"-(?=[^A-Za-z])", re.DOTALL)
+
+
+def nix_string(text: str) -> str:
+    """`text` as a string of the Nix language, in quotation marks."""
+    # A JSON string is a Nix string but for interpolation and \u escapes.
+    return json.dumps(text, ensure_ascii=False).replace("${", "\\${")

@@ -530,8 +530,7 @@ class _Session:
             "SELECT * EXCLUDE (entries) FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
             f"{_QUESTION}, {_NARROWED if filtered else 'NULL'}, {limit:d}, {offset:d})",
         )
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return package.rows(result)
 
     def _execute(self, name: str, query: str) -> duckdb.DuckDBPyConnection:
         """The result of a query that is prepared, under a name, when it is first asked."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import duckdb
 
 MARKS = ("unfree", "broken", "insecure")
@@ -78,28 +76,26 @@ class Package:
 
 
 @dataclass(frozen=True)
-class SimilarPackage:
-    """A package like another; `vector_similarity` is the cosine of their texts' vectors."""
-
+class _Listed:
     package_id: str
     version: str | None
     description: str | None
     broken: bool
     insecure: bool
     unfree: bool
+
+
+@dataclass(frozen=True)
+class SimilarPackage(_Listed):
+    """A package like another; `vector_similarity` is the cosine of their texts' vectors."""
+
     vector_similarity: float
 
 
 @dataclass(frozen=True)
-class ProgramOwner:
+class ProgramOwner(_Listed):
     """A package that has a program, and why that is thought."""
 
-    package_id: str
-    version: str | None
-    description: str | None
-    broken: bool
-    insecure: bool
-    unfree: bool
     why: str
 
 
@@ -107,7 +103,7 @@ def package(
     connection: duckdb.DuckDBPyConnection, attribute: str, revision: str | None
 ) -> Package | None:
     """The package at an attribute path, of nixpkgs at `revision`; None where there is none."""
-    for row in _rows(connection, "FROM fdnix_package(?)", [attribute], dict[str, Any]):
+    for row in rows(connection.execute("FROM fdnix_package(?)", [attribute])):
         variants = [Variant(**variant) for variant in row.pop("variants")]
         url = source_url(row["position"], revision)
         return Package(**row, source_url=url, variants=variants)
@@ -118,14 +114,14 @@ def similar(
     connection: duckdb.DuckDBPyConnection, attribute: str, limit: int
 ) -> list[SimilarPackage]:
     """The packages most like the one at an attribute path."""
-    query = "FROM fdnix_similar(?, max_hits := ?)"
-    return _rows(connection, query, [attribute, limit], SimilarPackage)
+    result = connection.execute("FROM fdnix_similar(?, max_hits := ?)", [attribute, limit])
+    return [SimilarPackage(**row) for row in rows(result)]
 
 
 def which(connection: duckdb.DuckDBPyConnection, program: str, limit: int) -> list[ProgramOwner]:
     """The packages that have a program."""
-    query = "FROM fdnix_which(?, max_hits := ?)"
-    return _rows(connection, query, [program, limit], ProgramOwner)
+    result = connection.execute("FROM fdnix_which(?, max_hits := ?)", [program, limit])
+    return [ProgramOwner(**row) for row in rows(result)]
 
 
 def source_url(position: str | None, revision: str | None) -> str | None:
@@ -149,15 +145,12 @@ def nix_shell(found: Refusable) -> str:
     return f"{variables} nix shell --impure {package}"
 
 
-_Row = TypeVar("_Row")
+def nix_profile(found: Refusable) -> str:
+    """The command that keeps a package in the user's profile, as `nix_shell` brings it."""
+    return nix_shell(found).replace("nix shell", "nix profile install")
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    parameters: list[Any],
-    make: Callable[..., _Row],
-) -> list[_Row]:
-    result = connection.execute(query, parameters)
+def rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rows of a result, each by the names of its columns."""
     names = [column[0] for column in result.description]
-    return [make(**dict(zip(names, row, strict=True))) for row in result.fetchall()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

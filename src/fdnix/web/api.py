@@ -139,16 +139,13 @@ _FLAG = {"type": "boolean", "default": False}
 _VALUE = {"type": "string", "maxLength": LIMITS.value}
 _ATTRIBUTE = Parameter(
     "attribute",
-    {"type": "string", "minLength": 1, "maxLength": LIMITS.value, "examples": ["ripgrep"]},
+    {**_VALUE, "minLength": 1, "examples": ["ripgrep"]},
     "Attribute path, such as python313Packages.requests.",
     required=True,
     place="path",
 )
 _FILTER_PARAMETERS = tuple(
-    Parameter(
-        row.key, _FLAG if row.is_flag else {"type": "string", "maxLength": LIMITS.value}, row.help
-    )
-    for row in FILTERS
+    Parameter(row.key, _FLAG if row.is_flag else _VALUE, row.help) for row in FILTERS
 )
 
 

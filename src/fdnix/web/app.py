@@ -67,7 +67,7 @@ def create_app(service: Service, *, metrics: bool = False) -> Starlette:
         counted = Metrics(service)
         middleware.insert(0, Middleware(counted.middleware))
         routes.append(Route("/metrics", counted.endpoint))
-    app = Starlette(
+    return Starlette(
         routes=routes,
         middleware=middleware,
         lifespan=lifespan,
@@ -77,8 +77,6 @@ def create_app(service: Service, *, metrics: bool = False) -> Starlette:
             Exception: _refused(service),
         },
     )
-    app.state.limits = service.limits
-    return app
 
 
 class _Headers:

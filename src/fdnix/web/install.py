@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from fdnix.search.package import MARKS, nix_shell
+from fdnix.nixpkgs.attribute import expressed
+from fdnix.nixpkgs.text import nix_string
+from fdnix.search.package import MARKS, nix_profile, nix_shell
 
 if TYPE_CHECKING:
     from fdnix.search.index import Hit
     from fdnix.search.package import Package
-
-# What Nix reads as a name without quotation marks ("Identifiers" in the Nix manual), but for the
-# words that it keeps for itself.
-_NAME = re.compile(
-    r"(?!(?:assert|else|if|in|inherit|let|or|rec|then|with)$)[A-Za-z_][\w'-]*", re.ASCII
-)
-
-_PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|[^".]+')
 
 
 class Way(NamedTuple):
@@ -29,12 +22,11 @@ class Way(NamedTuple):
 
 def ways(found: Hit | Package) -> list[Way]:
     """The ways to get a package, the quickest first."""
-    shell = nix_shell(found)
-    expression = "pkgs." + ".".join(map(_quoted, _PARTS.findall(found.package_id)))
+    expression = f"pkgs.{expressed(found.package_id)}"
     permission = "".join(f"{line}\n" for line in permissions(found))
     return [
-        Way("Try it in a shell", shell),
-        Way("Install in a profile", shell.replace("nix shell", "nix profile install")),
+        Way("Try it in a shell", nix_shell(found)),
+        Way("Install in a profile", nix_profile(found)),
         Way("NixOS", f"{permission}environment.systemPackages = [ {expression} ];"),
         Way("Home Manager", f"{permission}home.packages = [ {expression} ];"),
     ]
@@ -45,17 +37,11 @@ def permissions(found: Hit | Package) -> list[str]:
 
     See "Configuring Nixpkgs" in the nixpkgs manual.
     """
-    name = found.pname.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
     lines = {
         "unfree": "nixpkgs.config.allowUnfreePredicate = pkg:\n"
-        f'  builtins.elem (lib.getName pkg) [ "{name}" ];',
+        f"  builtins.elem (lib.getName pkg) [ {nix_string(found.pname)} ];",
         "broken": "nixpkgs.config.allowBroken = true;",
-        "insecure": f'nixpkgs.config.permittedInsecurePackages = [ "{name}-{found.version}" ];',
+        "insecure": "nixpkgs.config.permittedInsecurePackages = "
+        f"[ {nix_string(f'{found.pname}-{found.version}')} ];",
     }
     return [lines[mark] for mark in MARKS if getattr(found, mark)]
-
-
-def _quoted(name: str) -> str:
-    if name.startswith('"') or _NAME.fullmatch(name):
-        return name
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${") + '"'

@@ -14,7 +14,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import fdnix
-from fdnix.search.package import MARKS, nix_shell
+from fdnix.search.package import MARKS, nix_profile, nix_shell
 
 if TYPE_CHECKING:
     from fdnix.search import SearchIndex
@@ -111,7 +111,7 @@ def server(index: SearchIndex) -> MCPServer:
 def _details(found: Package) -> list[str]:
     rows = {
         "get it": nix_shell(found),
-        "keep it": nix_shell(found).replace("nix shell", "nix profile install"),
+        "keep it": nix_profile(found),
         "in a configuration": f"pkgs.{found.package_id}",
         "program": found.main_program,
         "home page": found.homepage,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from fdnix.web.current import OpenIndex
-    from fdnix.web.service import Service
+    from fdnix.web.service import Limits, Service
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -87,9 +87,9 @@ def _rendered(template: str, opened: OpenIndex, **values: Any) -> str:
 def routes(service: Service) -> list[Route]:
     """The routes of the pages and of what they load."""
     return [
-        Route("/", _page(service, _search_page("search.html"))),
-        Route("/results", _page(service, _search_page("results.html"))),
-        Route("/package/{attribute:path}", _page(service, _package_page)),
+        Route("/", _page(service, _search_page("search.html", service.limits))),
+        Route("/results", _page(service, _search_page("results.html", service.limits))),
+        Route("/package/{attribute:path}", _page(service, _package_page(service.limits))),
         Route("/about", _page(service, lambda _: lambda opened: _rendered("about.html", opened))),
         Route("/opensearch.xml", _opensearch),
         Route("/suggestions", _suggestions(service)),
@@ -121,9 +121,8 @@ def _page(
     return page
 
 
-def _search_page(template: str) -> Callable[[Request], Callable[[OpenIndex], str]]:
+def _search_page(template: str, limits: Limits) -> Callable[[Request], Callable[[OpenIndex], str]]:
     def reader(request: Request) -> Callable[[OpenIndex], str]:
-        limits = request.app.state.limits
         text = " ".join(request.query_params.get("q", "").split())
         number = request.query_params.get("page", "1")
         if len(text) > limits.query:
@@ -154,23 +153,26 @@ def _search_page(template: str) -> Callable[[Request], Callable[[OpenIndex], str
     return reader
 
 
-def _package_page(request: Request) -> Callable[[OpenIndex], str]:
-    attribute = request.path_params["attribute"]
-    if len(attribute) > request.app.state.limits.value:
-        raise Problem(404, "no attribute path is that long")
+def _package_page(limits: Limits) -> Callable[[Request], Callable[[OpenIndex], str]]:
+    def reader(request: Request) -> Callable[[OpenIndex], str]:
+        attribute = request.path_params["attribute"]
+        if len(attribute) > limits.value:
+            raise Problem(404, "no attribute path is that long")
 
-    def render(opened: OpenIndex) -> str:
-        package = api.package(opened, attribute)
-        return _rendered(
-            "package.html",
-            opened,
-            query="",
-            package=package,
-            name=paths.split(package.package_id)[1],
-            similar=opened.index.similar(attribute, _SIMILAR),
-        )
+        def render(opened: OpenIndex) -> str:
+            package = api.package(opened, attribute)
+            return _rendered(
+                "package.html",
+                opened,
+                query="",
+                package=package,
+                name=paths.split(package.package_id)[1],
+                similar=opened.index.similar(attribute, _SIMILAR),
+            )
 
-    return render
+        return render
+
+    return reader
 
 
 async def _opensearch(request: Request) -> Response:

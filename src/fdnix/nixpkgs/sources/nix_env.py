@@ -25,6 +25,7 @@ import msgspec
 from fdnix.errors import SourceError
 from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
 from fdnix.nixpkgs.sources.source import Fetched, nameless_file
+from fdnix.nixpkgs.text import nix_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,7 +142,7 @@ class _Nixpkgs:
 
     @property
     def _absolute(self) -> str:
-        return f"(/. + {_nix_string(self.file)})"
+        return f"(/. + {nix_string(self.file)})"
 
     @property
     def publishes(self) -> bool:
@@ -155,10 +156,10 @@ class _Nixpkgs:
 def _located(path: str) -> _Nixpkgs:
     directory = _directory(path)
     if _URL.match(path):
-        return _Nixpkgs(path, path, f"builtins.fetchTarball {_nix_string(path)}", None)
+        return _Nixpkgs(path, path, f"builtins.fetchTarball {nix_string(path)}", None)
     if directory is not None:
         file = str(directory if _LOOKUP.fullmatch(path) else Path(path).resolve())
-        return _Nixpkgs(path, file, f"/. + {_nix_string(str(directory))}", directory)
+        return _Nixpkgs(path, file, f"/. + {nix_string(str(directory))}", directory)
     if _LOOKUP.fullmatch(path):
         return _Nixpkgs(path, path, path, None)
     raise SourceError(
@@ -250,9 +251,7 @@ def _list_sound(
         raise _failure(failed, nixpkgs.path)
     culprits: list[str] = []
     while len(culprits) <= _MOST_CULPRITS:
-        sound = (
-            f"import (/. + {_nix_string(str(_SOUND))}) {{ without = [ {_list_of(culprits)} ]; }}"
-        )
+        sound = f"import (/. + {nix_string(str(_SOUND))}) {{ without = [ {_list_of(culprits)} ]; }}"
         if source == "nixpkgs":
             command = _published(nixpkgs, f"({sound}).published")
         else:
@@ -313,12 +312,7 @@ def _arguments(nixpkgs: _Nixpkgs) -> dict[str, str]:
 
 
 def _list_of(texts: Iterable[str]) -> str:
-    return " ".join(map(_nix_string, texts))
-
-
-def _nix_string(text: str) -> str:
-    # A JSON string is a Nix string but for interpolation and \u escapes.
-    return json.dumps(text, ensure_ascii=False).replace("${", "\\${")
+    return " ".join(map(nix_string, texts))
 
 
 def _unpack(listing: BinaryIO) -> bool:
@@ -411,7 +405,7 @@ def _revision(nixpkgs_path: str, directory: Path | None, env: dict[str, str]) ->
         if in_url := _COMMIT.search(nixpkgs_path):
             return in_url[0]
         # In the store that it was evaluated from, where it lies already.
-        root = f"builtins.fetchTarball {_nix_string(nixpkgs_path)}"
+        root = f"builtins.fetchTarball {nix_string(nixpkgs_path)}"
         read = f'builtins.readFile ({root} + "/.git-revision")'
         said = aside(["nix-instantiate", "--eval", "--json", "--expr", read], env)
         return said and str(json.loads(said)).strip()

@@ -22,17 +22,19 @@ licensed AS MATERIALIZED (SELECT DISTINCT entry_id, license FROM rows_found WHER
 expressions AS MATERIALIZED (
     SELECT
         license,
-        list_distinct(flatten(list_transform(
+        words,
+        list_distinct(flatten(list_transform(words, lambda word:
+            list_transform(
+                range(1, len(string_split(word, '-')) + 1),
+                lambda parts: array_to_string(string_split(word, '-')[1:parts], '-'))))) AS names
+    FROM (
+        SELECT
+            license,
             list_filter(
                 regexp_extract_all(replace(license, 'LicenseRef-', ''), '[A-Za-z0-9.+-]+'),
-                lambda word: word NOT IN ('AND', 'OR', 'WITH')),
-            lambda word: list_transform(
-                range(1, len(string_split(word, '-')) + 1),
-                lambda parts: array_to_string(string_split(word, '-')[1:parts], '-'))))) AS names,
-        list_filter(
-            regexp_extract_all(replace(license, 'LicenseRef-', ''), '[A-Za-z0-9.+-]+'),
-            lambda word: word NOT IN ('AND', 'OR', 'WITH')) AS words
-    FROM (SELECT DISTINCT license FROM licensed)
+                lambda word: word NOT IN ('AND', 'OR', 'WITH')) AS words
+        FROM (SELECT DISTINCT license FROM licensed)
+    )
 ),
 on_platforms AS MATERIALIZED (SELECT DISTINCT entry_id, unnest(platforms) AS platform FROM rows_found)
 SELECT 'set' AS key, attribute_set AS value, count(DISTINCT entry_id) AS entries

@@ -378,6 +378,7 @@ def _content_hash(package: Package) -> str:
             package.main_program,
             package.description,
             package.long_description,
+            package.kinds,
         )
     )
 

@@ -52,8 +52,9 @@ _NESTED: dict[str, pa.DataType] = {
     "outputs": _TEXTS,
     "outputs_to_install": _TEXTS,
     "source_provenance": _TEXTS,
+    "kinds": _TEXTS,
 }
-_DERIVED = ("attribute_name", "set_family", "base_name")
+_DERIVED = ("attribute_name", "set_family", "base_name", "kinds")
 _FLAGS = frozenset({"available", "broken", "insecure", "unfree", "unsupported"})
 
 

@@ -11,11 +11,19 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from fdnix.nixpkgs.attribute import split
 
-TEXT_VERSION = 1
-"""Raised by every change of `embedding_text`; it is part of the content hash."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEXT_VERSION = 2
+"""Raised by every change of `embedding_text`: a file of another version gets its texts from the
+catalogue anew. Those that the change leaves as they were keep their hash, and so their vector."""
+
+# Part of what is hashed since the first version; another one would have every text paid for again.
+_HASHED_BEFORE = "1\n"
 
 MAX_CHARACTERS = 4000
 """Of a longer text the start is embedded; the longest of nixpkgs has some 1,000."""
@@ -34,11 +42,13 @@ def embedding_text(
     main_program: str | None,
     description: str | None,
     long_description: str | None,
+    kinds: Sequence[str] = (),
 ) -> str:
     """The text that a package's vector is computed from.
 
     The words of the attribute and of its set, without versions; the program where the name does
-    not tell it; the description; and the start of the long description, up to a word's end.
+    not tell it; the description; the start of the long description, up to a word's end; and what
+    kinds of thing it is.
     Where the descriptions quote the package's own version, it is left out. Of all that, no more
     than MAX_CHARACTERS.
     """
@@ -49,13 +59,13 @@ def embedding_text(
     program = main_program if main_program and not _tells(name, main_program) else ""
     about = _without(version, description or "")
     start = _start(_without(version, long_description or ""), _LONG_DESCRIPTION_CHARACTERS)
-    text = ". ".join(part.rstrip(".") for part in (words, program, about, start) if part)
+    text = ". ".join(part.rstrip(".") for part in (words, program, about, start, *kinds) if part)
     return _start(text, MAX_CHARACTERS)
 
 
 def content_hash(text: str) -> str:
-    """The BLAKE2b-128 of an embedding text and the text's version, as 32 hexadecimal digits."""
-    return blake2b(f"{TEXT_VERSION}\n{text}".encode(), digest_size=16).hexdigest()
+    """The BLAKE2b-128 that stands for an embedding text, as 32 hexadecimal digits."""
+    return blake2b(f"{_HASHED_BEFORE}{text}".encode(), digest_size=16).hexdigest()
 
 
 def _words(name: str) -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 import msgspec
 
 from fdnix.nixpkgs import attribute
+from fdnix.nixpkgs.kinds import kinds
 from fdnix.nixpkgs.license import License, Licensing, read_license
 from fdnix.nixpkgs.people import Maintainer, read_maintainers, read_teams, read_teams_among
 from fdnix.nixpkgs.platform import resolve_platforms
@@ -96,6 +97,11 @@ class Package(msgspec.Struct, frozen=True, gc=False):
     def base_name(self) -> str:
         """The attribute's name without its version and without `-unwrapped`."""
         return attribute.base(self.attribute_name, self.version)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it is in the words of those who look for one; of well-known packages alone."""
+        return kinds(self.package_id, self.base_name)
 
 
 class MalformedError(ValueError):

@@ -190,9 +190,10 @@ def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | No
         "package_id": pa.array(numbers.keys(), pa.string()),
         "number": pa.array(numbers.values(), pa.float64()),
     }
-    connection.register("popularity", pa.table(table))
-    connection.execute(read_sql("search", "prior"))
-    connection.unregister("popularity")
+    connection.register("outside", pa.table(table))
+    for name in ("popularity", "prior"):
+        connection.execute(read_sql("search", name))
+    connection.unregister("outside")
 
 
 def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:

@@ -5,6 +5,7 @@ COMMENT ON COLUMN packages.attribute_set IS 'The path before its last dot; NULL 
 COMMENT ON COLUMN packages.attribute_name IS 'The path after its last dot, without quotes';
 COMMENT ON COLUMN packages.set_family IS 'The set without its version, such as pythonPackages';
 COMMENT ON COLUMN packages.base_name IS 'The attribute''s name without the package''s version and without -unwrapped';
+COMMENT ON COLUMN packages.kinds IS 'What it is in the words of those who look for one; of well-known packages alone';
 COMMENT ON COLUMN packages.license IS 'SPDX expression; LicenseRef-… for what has no identifier';
 COMMENT ON COLUMN packages.platforms IS 'Systems; NULL where nixpkgs names none, which means all';
 COMMENT ON COLUMN packages.position IS 'File and line in nixpkgs';

@@ -10,6 +10,7 @@ CREATE TABLE packages (
     version VARCHAR,
     description VARCHAR,
     long_description VARCHAR,
+    kinds VARCHAR[],
     homepages VARCHAR[],
     changelog VARCHAR,
     download_page VARCHAR,

@@ -7,8 +7,9 @@
 CREATE TABLE embeddings (
     embedding_id INTEGER NOT NULL,
     entry_id INTEGER,
-    prior FLOAT,
-    name_prior FLOAT,
+    prior_one FLOAT,
+    prior_few FLOAT,
+    prior_many FLOAT,
     scale FLOAT NOT NULL,
     head FLOAT[{head}] NOT NULL,
     code_first TINYINT[{first}] NOT NULL,

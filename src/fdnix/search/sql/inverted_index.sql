@@ -2,6 +2,15 @@
 -- Reads the temporary tables variant_source and entry_source (entries.sql), `packages` and the
 -- macros of text.sql; `stem` is that of the extension fts, needed here and never again.
 
+-- What is said of an entry elsewhere, phrase by phrase: what kinds of thing it is, and what NixOS's
+-- modules and desktop items call it.
+CREATE OR REPLACE TEMP TABLE phrases AS
+SELECT row_number() OVER (ORDER BY entry_id, phrase) AS phrase_id, entry_id, phrase
+FROM (
+    SELECT DISTINCT entry_id, unnest(list_concat(kinds, usage_texts)) AS phrase
+    FROM variant_source JOIN source.packages USING (package_id)
+);
+
 CREATE OR REPLACE TEMP TABLE occurrences AS
 WITH raw AS (
     SELECT entry_id, 'name' AS field,
@@ -29,12 +38,10 @@ WITH raw AS (
         unnest(fdnix_name_parts(regexp_replace(homepage,
             '^https?://(www\.)?|\.(com|org|io|net|html?|php)\b|github|gitlab|sourceforge', '', 'g')))
     FROM entry_source WHERE homepage IS NOT NULL
+    UNION ALL
+    SELECT entry_id, 'phrase', unnest(fdnix_words(phrase)) FROM phrases
 ),
--- Function words say nothing in a sentence; in a name ('the-powder-toy') they do.
-stopwords AS (
-    SELECT unnest(['a', 'an', 'and', 'as', 'at', 'by', 'for', 'from', 'in', 'is', 'it', 'of', 'on', 'or',
-                   'that', 'the', 'this', 'to', 'with', 'you', 'your']) AS word
-)
+stopwords AS (SELECT unnest(fdnix_stopwords()) AS word)
 SELECT entry_id, field, word, stem(word, 'porter') AS term, count(*) AS occurrences
 FROM raw
 WHERE word <> '' AND length(word) <= 40
@@ -72,7 +79,8 @@ GROUP BY word;
 
 -- A row a term: the entries that hold it, and the weight it has in each. The weight is the word's
 -- share of the entry's name and description (tf-idf, unit length), times 255. A word of the set's
--- name has a large one: 'python postgres driver' asks for what is in Python's set.
+-- name has a large one: 'python postgres driver' asks for what is in Python's set. The phrase weight is
+-- the largest share that it has of one phrase.
 CREATE TABLE search_postings AS
 WITH counted AS (
     SELECT
@@ -81,6 +89,21 @@ WITH counted AS (
         bool_or(field = 'set') AS of_set
     FROM occurrences JOIN terms USING (term)
     GROUP BY term_id, entry_id, idf
+),
+of_phrases AS (
+    SELECT term_id, entry_id, least(255, round(255 * max(share)))::UTINYINT AS phrase_weight
+    FROM (
+        SELECT
+            term_id, entry_id,
+            idf / sqrt(sum(idf * idf) OVER (PARTITION BY phrase_id)) AS share
+        FROM (
+            SELECT DISTINCT phrase_id, p.entry_id, f.term_id, f.idf
+            FROM (SELECT phrase_id, entry_id, unnest(fdnix_words(phrase)) AS word FROM phrases) AS p
+            JOIN word_forms AS f USING (word)
+            WHERE word NOT IN (SELECT unnest(fdnix_stopwords()))
+        )
+    )
+    GROUP BY term_id, entry_id
 ),
 weighed AS (
     SELECT
@@ -93,8 +116,9 @@ weighed AS (
 SELECT
     term_id,
     list(entry_id ORDER BY entry_id) AS entry_ids,
-    list(weight ORDER BY entry_id) AS weights
-FROM weighed
+    list(weight ORDER BY entry_id) AS weights,
+    list(coalesce(phrase_weight, 0) ORDER BY entry_id) AS phrase_weights
+FROM weighed LEFT JOIN of_phrases USING (term_id, entry_id)
 GROUP BY term_id
 ORDER BY term_id;
 

@@ -73,5 +73,5 @@ SELECT
 FROM found AS f
 JOIN packages AS p ON p.package_id = f.best.package_id
 JOIN search_entries AS e ON e.entry_id = f.entry_id
-ORDER BY f.best.kind, e.name_prior DESC, p.package_id
+ORDER BY f.best.kind, e.prior_one DESC, p.package_id
 LIMIT max_hits;

@@ -5,6 +5,11 @@ CREATE OR REPLACE MACRO fdnix_parse(query) AS {
     'words': list_distinct(fdnix_words(query) || fdnix_name_parts(query))[1:64],
     'last_word': fdnix_words(query)[-1],
     'one_word': len(fdnix_words(query)) = 1,
+    'shape': CASE
+        WHEN len(fdnix_words(query)) = 1 THEN 'one_word'
+        WHEN len(list_filter(list_distinct(fdnix_words(query)),
+            lambda word: NOT list_contains(fdnix_stopwords(), word))) <= fdnix_few_words() THEN 'few_words'
+        ELSE 'many_words' END,
     'glued': fdnix_glue(query),
     'numbers': regexp_extract_all(query, '[0-9]+(?:\.[0-9]+)*'),
     -- 'python 3.14' is python314 in an attribute path.
@@ -91,7 +96,7 @@ fuzzy_matches AS MATERIALIZED (
 meant AS (
     SELECT name AS likeliest, left(name, 3) AS start, wrong
     FROM fuzzy_matches JOIN search_entries USING (entry_id)
-    ORDER BY edits, name_prior DESC, name
+    ORDER BY edits, prior_one DESC, name
     LIMIT 1
 )
 SELECT coalesce(list({'entry_id': entry_id, 'fit': fit, 'how': 'spelling'}), []) AS more_names

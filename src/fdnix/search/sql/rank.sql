@@ -19,7 +19,7 @@ asked AS MATERIALIZED (
         fdnix_first(q.vector) AS first_of_vector,
         fdnix_rest(q.vector) AS rest_of_vector,
         sqrt(list_inner_product(q.vector, q.vector)) AS length,
-        q.parsed.one_word AS one_word,
+        q.parsed.shape AS shape,
         -- A query of filters alone lists all that passes them.
         filters IS NOT NULL AND len(q.parsed.words) = 0 AS lists_all,
         list_sum(q.idfs) AS worth,
@@ -32,16 +32,26 @@ filled AS (
         entry_id, slot,
         any_value(idf) AS idf,
         -- A word outside name, set and description has no weight, and says less.
-        max(CASE WHEN weight > 0 THEN similarity ELSE 0.8::FLOAT * similarity END) AS similarity,
-        max(weight) FILTER (similarity > 0.84) AS weight
+        max(CASE WHEN weight > 0 OR phrase_weight > 0 THEN similarity ELSE 0.8::FLOAT * similarity END)
+            AS similarity,
+        max(weight) FILTER (similarity > 0.84) AS weight,
+        max(phrase_weight) FILTER (similarity > 0.84) AS phrase_weight
     FROM (
-        SELECT slot, idf, similarity, unnest(entry_ids) AS entry_id, unnest(weights) AS weight
+        SELECT
+            slot, idf, similarity,
+            unnest(entry_ids) AS entry_id,
+            unnest(weights) AS weight,
+            unnest(phrase_weights) AS phrase_weight
         FROM (SELECT unnest(terms, max_depth := 2) FROM asked) JOIN search_postings USING (term_id)
     )
     GROUP BY entry_id, slot
 ),
 word_matches AS MATERIALIZED (
-    SELECT entry_id, sum(idf * similarity) AS worth, sum(idf * weight) AS weight
+    SELECT
+        entry_id,
+        sum(idf * similarity) AS worth,
+        sum(idf * weight) AS weight,
+        sum(idf * phrase_weight) AS phrase_weight
     FROM filled
     GROUP BY entry_id
 ),
@@ -53,25 +63,28 @@ name_matches AS MATERIALIZED (
 -- What the first dimensions of the vectors say, which is most of it.
 glanced AS (
     SELECT
-        e.entry_id, e.prior, e.name_prior, e.code_rest, e.scale / a.length AS scale,
+        e.entry_id, e.prior_one, e.prior_few, e.prior_many, e.code_rest, e.scale / a.length AS scale,
         fdnix_first_product(e.code_first, a.first_of_vector) AS product
     FROM embeddings AS e CROSS JOIN asked AS a
     WHERE e.entry_id IS NOT NULL
     UNION ALL
-    SELECT entry_id, prior, name_prior, NULL, NULL, NULL
+    SELECT entry_id, prior_one, prior_few, prior_many, NULL, NULL, NULL
     FROM search_entries
     WHERE embedding_id IS NULL
 ),
 compared AS (
     SELECT
-        g.entry_id, g.prior, g.name_prior,
+        g.entry_id,
+        CASE a.shape WHEN 'one_word' THEN prior_one WHEN 'few_words' THEN prior_few ELSE prior_many END
+            AS prior,
         coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0)::FLOAT
             AS vector_similarity,
         coalesce(w.worth / a.worth, 0) AS coverage,
         least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
+        least(1, coalesce(w.phrase_weight / a.norm, 0)) AS phrase_cosine,
         coalesce(n.fit, 0) AS name_fit,
         n.how,
-        a.one_word
+        a.shape
     FROM glanced AS g
     CROSS JOIN asked AS a
     LEFT JOIN word_matches AS w USING (entry_id)
@@ -89,13 +102,13 @@ compared AS (
 ),
 ranked AS MATERIALIZED (
     SELECT
-        entry_id, vector_similarity, coverage, tfidf_cosine, name_fit, how,
-        CASE WHEN one_word THEN name_prior ELSE c.prior END AS prior,
+        entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
         round(fdnix_score(
-            vector_similarity, coverage, tfidf_cosine, name_fit, how,
-            CASE WHEN one_word THEN name_prior ELSE c.prior END,
-            CASE WHEN one_word THEN fdnix_weights().one_word
-                ELSE fdnix_weights().several_words END), 6) AS score
+            vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior,
+            CASE shape
+                WHEN 'one_word' THEN fdnix_weights().one_word
+                WHEN 'few_words' THEN fdnix_weights().few_words
+                ELSE fdnix_weights().many_words END), 6) AS score
     FROM compared AS c
 ),
 top AS MATERIALIZED (
@@ -145,6 +158,7 @@ FROM (
             'vector_similarity': vector_similarity,
             'coverage': coverage,
             'tfidf_cosine': tfidf_cosine,
+            'phrase_cosine': phrase_cosine,
             'name_fit': name_fit,
             'prior': prior
         } AS parts,

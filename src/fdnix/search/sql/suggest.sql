@@ -11,5 +11,5 @@ FROM begun
 JOIN search_entries USING (entry_id)
 JOIN packages USING (entry_id)
 WHERE variant = 0
-ORDER BY name_prior DESC, package_id
+ORDER BY prior_one DESC, package_id
 LIMIT max_names;

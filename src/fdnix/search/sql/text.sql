@@ -15,6 +15,11 @@ CREATE OR REPLACE MACRO fdnix_words(s) AS
         fdnix_folded(s),
         '(?:[^\P{L}\p{Han}\p{Hiragana}\p{Katakana}]|\p{N})+(?:\+\+|#)?|[\p{Han}\p{Hiragana}\p{Katakana}]');
 
+-- Words that say nothing in a sentence; in a name ('the-powder-toy') they do.
+CREATE OR REPLACE MACRO fdnix_stopwords() AS [
+    'a', 'an', 'and', 'as', 'at', 'by', 'for', 'from', 'in', 'is', 'it', 'of', 'on', 'or', 'that',
+    'the', 'this', 'to', 'with', 'you', 'your'];
+
 -- The parts of a name: cut at punctuation, at a capital after a small letter, and between letters
 -- and digits. 'python313Packages.fooBar' gives python, 313, packages, foo, bar.
 CREATE OR REPLACE MACRO fdnix_name_parts(s) AS

@@ -1,9 +1,14 @@
 -- What each part of the ranking weighs. One word is a name far more often than a description: there,
--- what the texts say counts for little, and names and what most people mean for much. All are
--- rounded from a logistic fit (listwise softmax) to the tuning parts of the query sets.
+-- what the texts say counts for little, and names and what most people mean for much. A few words name
+-- a kind of thing, of which the well-known is meant; many describe one. All are rounded from logistic
+-- fits, popularity's to what public lists of software name, the others' (listwise softmax) to the tuning
+-- parts of the query sets: tools/fit_popularity.py, tools/fit_ranking.py.
 
 -- What no word and no name of a query finds is found by meaning from this cosine on.
 CREATE OR REPLACE MACRO fdnix_least_similarity() AS 0.4;
+
+-- How many words besides stop words are a few.
+CREATE OR REPLACE MACRO fdnix_few_words() AS 3;
 
 -- Of a score, when the file is searched: see fdnix_score.
 CREATE OR REPLACE MACRO fdnix_weights() AS {
@@ -11,15 +16,27 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'vector_similarity': 1.6,
         'coverage': 1.6,
         'tfidf_cosine': 0.0,
+        'phrase_cosine': 1.0,
         'name_fit': 5.4,
         'exact_name': 2.0,
         'exact_program': 2.0,
         'prefix': 1.2
     },
-    'several_words': {
+    'few_words': {
         'vector_similarity': 10.0,
         'coverage': 6.0,
         'tfidf_cosine': 2.5,
+        'phrase_cosine': 2.0,
+        'name_fit': 4.0,
+        'exact_name': 3.0,
+        'exact_program': 1.0,
+        'prefix': 0.0
+    },
+    'many_words': {
+        'vector_similarity': 10.0,
+        'coverage': 6.0,
+        'tfidf_cosine': 2.5,
+        'phrase_cosine': 1.0,
         'name_fit': 4.0,
         'exact_name': 3.0,
         'exact_program': 1.0,
@@ -30,6 +47,7 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
 -- Of a prior, when the file is built: see prior.sql.
 CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
     'one_word': {
+        'popularity': 0.85,
         'top_level': 2.8,
         'named_after': 0.2,
         'plain': 0.0,
@@ -38,10 +56,10 @@ CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
         'own_site': 0.9,
         'names': 0.6,
         'bad': -0.8,
-        'unfree': -0.5,
-        'popularity': 0.5
+        'unfree': -0.5
     },
-    'several_words': {
+    'few_words': {
+        'popularity': 0.15,
         'top_level': 1.4,
         'named_after': 0.2,
         'plain': 0.4,
@@ -50,13 +68,85 @@ CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
         'own_site': 0.4,
         'names': 0.3,
         'bad': -0.8,
-        'unfree': -0.5,
-        'popularity': 0.5
+        'unfree': -0.5
+    },
+    'many_words': {
+        'popularity': 0.15,
+        'top_level': 1.4,
+        'named_after': 0.2,
+        'plain': 0.4,
+        'hyphen': -0.45,
+        'library': -0.45,
+        'own_site': 0.4,
+        'names': 0.3,
+        'bad': -0.8,
+        'unfree': -0.5
     }
 };
 
+-- Of popularity, the log-odds that a public list of software names the entry, when the file is built:
+-- see popularity.sql. `outside` is what POPULARITY_FILE says, and was not fitted.
+CREATE OR REPLACE MACRO fdnix_popularity_weights() AS {
+    'constant': -11.56,
+    'top_level': 6.4,
+    'plain': 1.03,
+    'hyphen': -0.71,
+    'digits': -0.86,
+    'part': -1.83,
+    'own_site': 0.8,
+    'own_host': 0.27,
+    'unfree': -0.36,
+    'names': -0.45,
+    'named_after': 0.22,
+    'spoken_of': 0.19,
+    'maintainers': 0.58,
+    'changelog': 0.24,
+    'program': 0.37,
+    'long_description': 0.2,
+    'released': 0.29,
+    'unreleased': -0.35,
+    'owns_set': 0.58,
+    'modules': 0.1,
+    'own_modules': 1.41,
+    'tests': 0.19,
+    'own_tests': 1.19,
+    'release_notes': 0.29,
+    'outside': 0.5
+};
+
+-- What is less popular than this is not told apart.
+CREATE OR REPLACE MACRO fdnix_least_popularity() AS -14;
+
+CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
+    w.constant
+    + w.top_level * s.top_level::INT
+    + w.plain * s.plain::INT
+    + w.hyphen * s.hyphen::INT
+    + w.digits * s.digits::INT
+    + w.part * s.part::INT
+    + w.own_site * s.own_site::INT
+    + w.own_host * s.own_host::INT
+    + w.unfree * s.unfree::INT
+    + w.names * s.names
+    + w.named_after * s.named_after
+    + w.spoken_of * s.spoken_of
+    + w.maintainers * s.maintainers
+    + w.changelog * s.changelog::INT
+    + w.program * s.program::INT
+    + w.long_description * s.long_description::INT
+    + w.released * s.released::INT
+    + w.unreleased * s.unreleased::INT
+    + w.owns_set * s.owns_set::INT
+    + w.modules * s.modules
+    + w.own_modules * s.own_modules
+    + w.tests * s.tests
+    + w.own_tests * s.own_tests
+    + w.release_notes * s.release_notes
+    + w.outside * s.outside;
+
 CREATE OR REPLACE MACRO fdnix_prior(p, w) AS
-    w.top_level * p.top_level
+    w.popularity * p.popularity
+    + w.top_level * p.top_level
     + w.named_after * p.named_after
     + w.plain * p.plain
     + w.hyphen * p.hyphen
@@ -64,15 +154,15 @@ CREATE OR REPLACE MACRO fdnix_prior(p, w) AS
     + w.own_site * p.own_site
     + w.names * p.names
     + w.bad * p.bad
-    + w.unfree * p.unfree
-    + w.popularity * p.popularity;
+    + w.unfree * p.unfree;
 
 CREATE OR REPLACE MACRO fdnix_score(
-    vector_similarity, coverage, tfidf_cosine, name_fit, how, prior, w
+    vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior, w
 ) AS
     w.vector_similarity * vector_similarity
     + w.coverage * coverage
     + w.tfidf_cosine * tfidf_cosine
+    + w.phrase_cosine * phrase_cosine
     + w.name_fit * name_fit
     + CASE how
         WHEN 'name' THEN w.exact_name

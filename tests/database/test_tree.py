@@ -23,7 +23,7 @@ TREE = Tree(
     source="channel",
     revision="abc",
     usage={
-        "nginx": Usage(1, 2, 3, 4, 5, 6, 7, 8, 9),
+        "nginx": Usage(1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
         "no-package": Usage(modules=1),
     },
     usage_texts={"nginx": ("web servers", "the Nginx web server")},
@@ -72,7 +72,7 @@ def test_usage_texts_programs_and_aliases_are_in_the_full_database(tmp_path: Pat
         ("libfoo", None, None, None),
         ("nginx", ["nginx", "nginx-config"], "channel", list(TREE.usage_texts["nginx"])),
     ]
-    assert usage == [("nginx", 1, 2, 3, 4, 5, 6, 7, 8, 9)]
+    assert usage == [("nginx", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
     assert aliases == [("gone", None, "gone was removed"), ("nginxStable", "nginx", None)]
     assert (meta["tree_source"], meta["tree_revision"]) == ("channel", "abc")
     assert [meta[f"programs_from_{source}"] for source in ("channel", "tree", "meta")] == ["1"] * 3
@@ -94,7 +94,7 @@ def test_embedding_keeps_what_the_tree_said(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", {"a": entry("a")}))
     pipeline.run(settings.replace(processing_mode="metadata"))
     with connect(settings.output_path) as connection:
-        connection.execute("INSERT INTO usage VALUES ('a', 1, 0, 0, 0, 0, 0, 0, 0, 0)")
+        connection.execute("INSERT INTO usage VALUES ('a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
         connection.execute("INSERT INTO aliases VALUES ('b', 'a', NULL)")
     pipeline.run(settings.replace(processing_mode="embedding"))
     with connect(settings.output_path, read_only=True) as connection:

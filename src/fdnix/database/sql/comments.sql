@@ -16,9 +16,10 @@ COMMENT ON COLUMN packages.content_hash IS 'Of the embedding text; the key into 
 COMMENT ON TABLE packages_fts_source IS 'The texts that full-text search indexes';
 COMMENT ON TABLE usage IS 'In how many places of the nixpkgs tree a package is used or written about';
 COMMENT ON COLUMN usage.modules IS 'Files under nixos/modules that take it out of pkgs';
-COMMENT ON COLUMN usage.module_options IS 'Options that mkPackageOption pkgs makes for it';
-COMMENT ON COLUMN usage.own_modules IS 'NixOS modules whose file or folder has its name';
-COMMENT ON COLUMN usage.tests IS 'Files under nixos/tests that name it';
+COMMENT ON COLUMN usage.module_options IS 'NixOS modules with an option for a package whose default it is';
+COMMENT ON COLUMN usage.own_modules IS 'NixOS modules that have its name, or whose name no package has and that run it';
+COMMENT ON COLUMN usage.configured IS 'Other NixOS modules that set or ask the options of its module';
+COMMENT ON COLUMN usage.tests IS 'Files under nixos/tests that take it out of pkgs or set the options of its module';
 COMMENT ON COLUMN usage.own_tests IS 'NixOS tests that have its name';
 COMMENT ON COLUMN usage.release_notes IS 'Files of release notes that name it';
 COMMENT ON COLUMN usage.manual IS 'Files of the NixOS manual that name it';

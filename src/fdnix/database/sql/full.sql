@@ -68,6 +68,7 @@ CREATE TABLE usage (
     modules INTEGER NOT NULL,
     module_options INTEGER NOT NULL,
     own_modules INTEGER NOT NULL,
+    configured INTEGER NOT NULL,
     tests INTEGER NOT NULL,
     own_tests INTEGER NOT NULL,
     release_notes INTEGER NOT NULL,

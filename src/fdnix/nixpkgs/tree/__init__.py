@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from fdnix.nixpkgs.tree.tree import USAGE_COUNTS, Alias, Tree, TreeSource, Usage, resolved
+from fdnix.nixpkgs.tree.read import read_tree
+from fdnix.nixpkgs.tree.tree import USAGE_COUNTS, Alias, Tree, TreeSource, Usage
 
-__all__ = ["USAGE_COUNTS", "Alias", "Tree", "TreeSource", "Usage", "resolved"]
+__all__ = ["USAGE_COUNTS", "Alias", "Tree", "TreeSource", "Usage", "read_tree"]

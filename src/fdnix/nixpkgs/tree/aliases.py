@@ -50,6 +50,9 @@ _SAME: Final = frozenset(
         "justStaticExecutables",
     }
 )
+_CHANGED: Final = frozenset({"override", "overrideAttrs"})
+# `python3.pkgs.x` is `python3Packages.x`.
+_PACKAGE_SET: Final = re.compile(rf"\A(?!(?:{'|'.join(_OWN)})\.)(\w+)\.pkgs\.")
 # How a message names what to use instead, such as: 'a' has been renamed to/replaced by 'b'.
 _REPLACED: Final = re.compile(
     r"\b(?:(?:renamed|moved)(?: to)?(?:/replaced by)?|(?:replaced|superseded) (?:by|with)"
@@ -89,7 +92,9 @@ def _alias(prefix: str, name: str, value: Sequence[Token]) -> Alias | None:
         target = target or _replacement(name, message or "")
     if target is None and message is None:
         return None
-    return Alias(prefix + name, target and _whole(prefix, target), message and message[:_LONGEST_MESSAGE])
+    return Alias(
+        prefix + name, target and _whole(prefix, target), message and message[:_LONGEST_MESSAGE]
+    )
 
 
 def _meaning(value: Sequence[Token]) -> tuple[str | None, str | None]:
@@ -103,17 +108,20 @@ def _meaning(value: Sequence[Token]) -> tuple[str | None, str | None]:
     if found := reference(value):
         return found, None
     path, end = path_at(value, 0)
+    return _applied(path, value[end:])
+
+
+def _applied(path: str, argument: Sequence[Token]) -> tuple[str | None, str | None]:
+    """What the function at `path` makes of its argument, as `_meaning` gives it."""
     scope, _, function = path.rpartition(".")
-    rest = value[end:]
-    if function == "throw" and rest and rest[0].kind == "string":
-        return None, rest[0].text
-    if function in _WARNINGS and rest and rest[0].kind == "string":
-        return _meaning(rest[1:])[0], rest[0].text
+    message = argument[0].text if argument and argument[0].kind == "string" else None
+    if function == "throw":
+        return None, message
+    if function in _WARNINGS and message is not None:
+        return _meaning(argument[1:])[0], message
     if function in _SAME:
-        return _meaning(rest)
-    if function in {"override", "overrideAttrs"}:
-        return scope or None, None
-    return None, None
+        return _meaning(argument)
+    return (scope or None) if function in _CHANGED else None, None
 
 
 def _replacement(name: str, message: str) -> str | None:
@@ -128,10 +136,8 @@ def _replacement(name: str, message: str) -> str | None:
 
 def _whole(prefix: str, target: str) -> str:
     """The attribute path of what a file of the set `prefix` calls `target`."""
-    parts = target.split(".")
+    parts = _PACKAGE_SET.sub(r"\1Packages.", target).split(".")
     outside = "pkgs" in parts[:2] or target.startswith(prefix)
     while len(parts) > 1 and parts[0] in _OWN:
         parts = parts[1:]
-    if len(parts) > 2 and parts[1] == "pkgs":
-        parts[:2] = [f"{parts[0]}Packages"]
     return ".".join(parts) if outside else prefix + ".".join(parts)

@@ -1,7 +1,7 @@
 """The Nix language as far as a reader of names needs it: tokens, and the bindings of a set.
 
-The grammar is that of the Nix manual ("Nix Language"). Nothing is evaluated, and nothing is refused:
-of what is no Nix, the names that are there are read.
+The grammar is that of the Nix manual ("Nix Language"). Nothing is evaluated, and nothing is
+refused: of what is no Nix, the names that are there are read.
 """
 
 from __future__ import annotations
@@ -109,9 +109,9 @@ def bindings(text: str) -> Iterator[Binding]:
     while at < len(found):
         token = found[at]
         if token.text == "let" and token.kind == "name":
-            at = _past(found, at + 1, "in")
+            at = _past(found, at + 1)
         elif token.text == "{" and token.kind == "other":
-            end = _past(found, at + 1, "}")
+            end = _past(found, at + 1)
             # A set before a colon names a function's arguments.
             if end >= len(found) or found[end].text not in {":", "@"}:
                 yield from _in_set(found[at + 1 : end - 1], "", 0)
@@ -120,8 +120,8 @@ def bindings(text: str) -> Iterator[Binding]:
             at += 1
 
 
-def _past(found: Sequence[Token], at: int, closing: str) -> int:
-    """The place after the `closing` that belongs to what is open at `at`."""
+def _past(found: Sequence[Token], at: int) -> int:
+    """The place after what closes what is open at `at`."""
     depth = 1
     while at < len(found):
         kind, text = found[at]
@@ -150,12 +150,16 @@ def _in_set(found: Sequence[Token], prefix: str, depth: int) -> Iterator[Binding
         if path and at < len(found) and found[at].text == "=":
             value = found[at + 1 : end]
             yield Binding(prefix + path, value)
-            head = next((i for i, token in enumerate(value) if token.text == "{"), None)
-            if head is not None and depth < _DEEPEST and value[-1].text == "}":
-                # What other functions take is no set of packages.
-                if {text for _, text in value[:head]} <= _SETS:
-                    yield from _in_set(value[head + 1 : -1], f"{prefix}{path}.", depth + 1)
+            if depth < _DEEPEST and (inner := _set_in(value)):
+                yield from _in_set(inner, f"{prefix}{path}.", depth + 1)
         at = end + 1
+
+
+def _set_in(value: Sequence[Token]) -> Sequence[Token]:
+    """What is in a set of packages; what functions take as a set is none."""
+    head = next((at for at, token in enumerate(value) if token.text == "{"), len(value))
+    is_set = value[-1:] == [("other", "}")] and {text for _, text in value[:head]} <= _SETS
+    return value[head + 1 : -1] if is_set else []
 
 
 def path_at(found: Sequence[Token], at: int) -> tuple[str, int]:
@@ -195,7 +199,7 @@ def _inherited(found: Sequence[Token], prefix: str) -> Iterator[Binding]:
     """`inherit (a) b c` as `b = a.b` and `c = a.c`."""
     if not found or found[0].text != "(":
         return
-    end = _past(found, 1, ")")
+    end = _past(found, 1)
     for token in found[end:]:
         if token.kind != "other":
             yield Binding(prefix + token.text, [*found[1 : end - 1], Token("other", "."), token])
@@ -207,3 +211,18 @@ def reference(value: Sequence[Token]) -> str | None:
     if end < len(value) or not path or value[0].kind != "name" or path in _CONSTANTS:
         return None
     return path
+
+
+_COMMENT: Final = re.compile(r"#[^\n]*")
+_ARGUMENT: Final = re.compile(r"(?:\A|,)\s*([A-Za-z_][\w'-]*)")
+_LONGEST_HEAD: Final = 20_000
+
+
+def arguments(text: str) -> list[str]:
+    """What the function that a Nix file is takes: `{ stdenv, curl ? null }:`."""
+    start = text.find("{", 0, _LONGEST_HEAD)
+    if start < 0 or _COMMENT.sub("", text[:start]).strip():
+        return []
+    closings = (text.find(closing, start, start + _LONGEST_HEAD) for closing in ("}:", "}@", "} @"))
+    end = min((found for found in closings if found > 0), default=start)
+    return _ARGUMENT.findall(_COMMENT.sub("", text[start + 1 : end]))

@@ -44,7 +44,7 @@ _NAMED: Final = tuple(
         ('"--bin', r"\"--bin(?:=|\"\s+\"|\s+)(?P<name>[\w.+-]+)\""),
         ("testVersion", r"command = \"(?P<name>[\w.+-]+|\$\{[\w.]+\}) "),
         ("makeDesktopItem", r"exec = \"(?P<name>[\w.+-]+|\$\{[\w.]+\})(?=[ \"])"),
-        ("makeDesktopItem", r"exec = (?P<name>(?:\w+\.)*(?P<of>pname|mainProgram));"),
+        ("makeDesktopItem", r"exec = (?P<nix>(?:\w+\.)*(?:pname|mainProgram));"),
     )
 )
 _LISTED: Final = re.compile(r"(?:subPackages|executables) = \[(?P<items>[^\]]*)\]")
@@ -92,7 +92,8 @@ def named_programs(text: str) -> Named:
     for word, pattern in _NAMED:
         if word in text:
             for match in pattern.finditer(text):
-                named.add("", file.words(match["name"]))
+                found = match[1] if "name" in pattern.groupindex else f"${{{match[1]}}}"
+                named.add("", file.words(found))
     if " = [" in text:
         for match in _LISTED.finditer(text):
             for item in _ITEM.findall(match["items"]):

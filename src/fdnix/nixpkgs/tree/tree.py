@@ -1,18 +1,12 @@
-"""What was read of a nixpkgs tree, and to which packages of a catalogue it belongs."""
+"""What a nixpkgs tree says of the packages of a catalogue."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
-T = TypeVar("T")
-
-# Of aliases that lead to one another; nixpkgs has chains of three.
-_LONGEST_CHAIN = 20
+    from collections.abc import Mapping
 
 TreeSource = Literal["channel", "path", "nixpkgs"]
 """Where a tree is from: a channel, NIXPKGS_TREE, or the nixpkgs that was evaluated."""
@@ -24,9 +18,10 @@ class Usage:
 
     Attributes:
         modules: files under `nixos/modules` that take it out of `pkgs`.
-        module_options: options that `mkPackageOption pkgs` makes for it.
-        own_modules: modules whose file or folder has its name.
-        tests: files under `nixos/tests` that name it.
+        module_options: modules with an option for a package whose default it is.
+        own_modules: modules that have its name, or whose name no package has and that run it.
+        configured: other modules that set or ask its module's options.
+        tests: files under `nixos/tests` that take it out of `pkgs` or set its module's options.
         own_tests: tests that have its name.
         release_notes: files of release notes that name it.
         manual: files of the NixOS manual, those beside modules included, that name it.
@@ -37,16 +32,13 @@ class Usage:
     modules: int = 0
     module_options: int = 0
     own_modules: int = 0
+    configured: int = 0
     tests: int = 0
     own_tests: int = 0
     release_notes: int = 0
     manual: int = 0
     doc: int = 0
     arguments: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        """The places of both."""
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in USAGE_COUNTS))
 
 
 USAGE_COUNTS = tuple(count.name for count in fields(Usage))
@@ -70,7 +62,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Tree:
-    """What a nixpkgs tree says, by attribute path.
+    """What a nixpkgs tree says, by the attribute paths of packages.
 
     Attributes:
         source: where the tree is from.
@@ -89,63 +81,3 @@ class Tree:
     programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listed_programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: tuple[Alias, ...] = ()
-
-
-def resolved(tree: Tree, packages: Collection[str]) -> Tree:
-    """What the tree says, by attribute paths that are in `packages`.
-
-    What it says of a name that is no package belongs to the package that the name is an alias of,
-    through other aliases if need be. Of the aliases, those that are packages are left out, and the
-    targets of the others are packages wherever one is reached.
-    """
-    aliases = {alias.name: alias for alias in tree.aliases}
-
-    def package(name: str) -> str | None:
-        for _ in range(_LONGEST_CHAIN):
-            if name in packages:
-                return name
-            target = _target(name, aliases)
-            if target is None:
-                return None
-            name = target
-        return None
-
-    def merged(said: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for name, values in _names_first(said, packages):
-            if owner := package(name):
-                found[owner] += values
-        return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
-
-    usage: defaultdict[str, Usage] = defaultdict(Usage)
-    for name, counts in tree.usage.items():
-        if owner := package(name):
-            usage[owner] += counts
-    return replace(
-        tree,
-        usage=dict(usage),
-        usage_texts=merged(tree.usage_texts),
-        programs=merged(tree.programs),
-        listed_programs=merged(tree.listed_programs),
-        aliases=tuple(
-            replace(alias, target=package(alias.name) or alias.target)
-            for alias in aliases.values()
-            if alias.name not in packages
-        ),
-    )
-
-
-def _target(name: str, aliases: Mapping[str, Alias]) -> str | None:
-    """What stands for `name`, itself an alias or a member of a set that is one."""
-    rest = ""
-    while name:
-        if found := aliases.get(name):
-            return found.target and found.target + rest
-        name, dot, last = name.rpartition(".")
-        rest = dot + last + rest
-    return None
-
-
-def _names_first(said: Mapping[str, T], packages: Collection[str]) -> Iterable[tuple[str, T]]:
-    """What is said of packages by their own names before what is said of their aliases."""
-    return sorted(said.items(), key=lambda item: item[0] not in packages)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from fdnix.nixpkgs.tree.files import TreeFile
     from fdnix.nixpkgs.tree.programs import Named
 
+# A file of more packages says of some of them what the others are, such as the wrapper of browsers
+# and mail clients.
+_MOST_OF_ONE_TEXT = 4
 # Options of a module for the package it runs, its own and another's.
 _ITS_PACKAGE = ("cfg.package", "cfg.finalPackage")
 _CONFIGURED = re.compile(
@@ -115,6 +118,8 @@ class _Read:
                 self.programs[rest] |= programs
             elif first in taken and f"{first} = " not in text:
                 self.programs[name] |= programs
+            elif f"{first} = config.services.{first}.package;" in text:
+                self.word_programs[first] |= programs
 
 
 def read_tree(
@@ -176,7 +181,8 @@ def _texts(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
         for package in module.owners(owners):
             found[package] |= dict.fromkeys(module.texts)
     for path, texts in read.file_texts.items():
-        for package in owners.of_file(path):
+        builds = list(owners.of_file(path))
+        for package in builds if len(builds) <= _MOST_OF_ONE_TEXT else ():
             found[package] |= dict.fromkeys(texts)
     return _tuples(found)
 
@@ -186,12 +192,11 @@ def _programs(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
     for path, programs in read.own_programs.items():
         for package in owners.of_file(path):
             found[package] |= dict.fromkeys(programs)
-    for name, others in read.programs.items():
-        if package := owners.attribute(name):
-            found[package] |= others
-    for name, others in read.word_programs.items():
-        if package := owners.word(name):
-            found[package] |= others
+    named = [(owners.attribute(name), others) for name, others in read.programs.items()]
+    called = [(owners.word(name), others) for name, others in read.word_programs.items()]
+    for owner, others in named + called:
+        if owner:
+            found[owner] |= others
     return _tuples(found)
 
 

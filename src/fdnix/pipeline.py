@@ -16,9 +16,11 @@ from fdnix.artifacts.lambda_layer import Publication, database_room, publish_lay
 from fdnix.database.atomic import building, copied, make_directory
 from fdnix.database.connection import connect, count
 from fdnix.database.file_info import (
+    SCHEMA_VERSIONS,
     ForeignDatabaseError,
+    Kind,
     fingerprint,
-    read_file_info,
+    read_older_info,
     write_file_info,
 )
 from fdnix.database.full import write_full
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 
-_FULL_CODE = ("nixpkgs", "database")
+_FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 """The packages whose code makes the full database; TEXT_VERSION stands for the embedding texts."""
 
 
@@ -80,7 +82,7 @@ class RunReport:
     metadata: MetadataReport | None = None
     embedding: EmbedReport | None = None
     minified: MinifiedReport | None = None
-    artifacts: dict[s3.Kind, str] = field(default_factory=dict)
+    artifacts: dict[Kind, str] = field(default_factory=dict)
     layer: Publication | None = None
     bytes: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class _Run:
     began: datetime
     still_held: Callable[[], None]
 
-    def store(self, report: RunReport, kind: s3.Kind, path: Path) -> RunReport:
+    def store(self, report: RunReport, kind: Kind, path: Path) -> RunReport:
         """Put the database at `path` into S3, where the settings say so."""
         at = s3.upload_artifact(
             self.settings, kind, path, moment=self.began, still_held=self.still_held
@@ -279,7 +281,7 @@ def _standing_extent(settings: Settings) -> Extent | None:
         with connect(
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
-            read_file_info(connection, path, kind="full")
+            read_older_info(connection, path)
             return Extent(
                 count(connection, "SELECT count(*) FROM packages"),
                 count(connection, "SELECT count(description) FROM packages"),
@@ -391,16 +393,19 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
         with connect(
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
-            meta = read_file_info(connection, path, kind="full")
+            meta = read_older_info(connection, path)
     except ForeignDatabaseError:
         raise
     except DataError as error:
         log.warning("%s; nothing of it is used again", error)
         return {}
-    same = meta["fdnix_version"] == fdnix.__version__ and (
-        meta["fingerprint"] == fingerprint(*_FULL_CODE)
-    )
-    return meta if same and meta["embedding_text_version"] == str(TEXT_VERSION) else {}
+    made_here = {
+        "schema_version": str(SCHEMA_VERSIONS["full"]),
+        "fdnix_version": fdnix.__version__,
+        "fingerprint": fingerprint(*_FULL_CODE),
+        "embedding_text_version": str(TEXT_VERSION),
+    }
+    return meta if made_here.items() <= meta.items() else {}
 
 
 def _known_etag(known: dict[str, str], settings: Settings) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 import fdnix
 from fdnix.artifacts import s3 as artifacts
 from fdnix.artifacts.transfer import Location, file_sha256
-from fdnix.database.file_info import SCHEMA_VERSION
+from fdnix.database.file_info import SCHEMA_VERSIONS
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from support.databases import REVISION, write_database
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from fdnix.artifacts.s3 import Kind
+    from fdnix.database.file_info import Kind
     from fdnix.settings import Settings
 
+FULL_SCHEMA = SCHEMA_VERSIONS["full"]
 MONDAY = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -57,7 +58,7 @@ def test_an_uploaded_database_tells_what_it_holds(
 
     assert at.key == "db/fdnix-data.duckdb"
     assert s3.head_object(Bucket=at.bucket, Key=at.key)["Metadata"] == {
-        "schema-version": str(SCHEMA_VERSION),
+        "schema-version": str(FULL_SCHEMA),
         "nixpkgs-revision": REVISION,
         "package-count": "5",
         "fdnix-version": fdnix.__version__,
@@ -108,14 +109,14 @@ def test_what_there_is_to_download_must_exist(upload_settings: Settings, tmp_pat
 def test_another_schema_version_is_refused_with_both_named_before_the_download(
     s3: S3Client, upload_settings: Settings, tmp_path: Path
 ) -> None:
-    newer = str(SCHEMA_VERSION + 1)
+    newer = str(FULL_SCHEMA + 1)
     s3.put_object(
         Bucket=upload_settings.artifacts_bucket or "",
         Key=upload_settings.duckdb_data_key or "",
         Body=b"not even a database",
         Metadata={"schema-version": newer, "fdnix-version": "9.9"},
     )
-    named = rf"schema version {newer}, .*version {SCHEMA_VERSION}; .*\(9\.9\)"
+    named = rf"schema version {newer}, .*version {FULL_SCHEMA}; .*\(9\.9\)"
     with pytest.raises(DataError, match=named):
         artifacts.download_full(upload_settings, tmp_path / "full.duckdb")
     with pytest.raises(DataError, match=named):
@@ -125,27 +126,30 @@ def test_another_schema_version_is_refused_with_both_named_before_the_download(
 def test_a_file_of_another_schema_version_is_refused_whatever_its_metadata_says(
     s3: S3Client, upload_settings: Settings, tmp_path: Path
 ) -> None:
-    path = write_database(tmp_path / "x.duckdb", "full", schema_version=SCHEMA_VERSION + 1)
+    path = write_database(tmp_path / "x.duckdb", "full", schema_version=FULL_SCHEMA + 1)
     s3.upload_file(
         str(path), upload_settings.artifacts_bucket or "", upload_settings.duckdb_data_key or ""
     )
-    with pytest.raises(
-        DataError, match=rf"s3://.*version {SCHEMA_VERSION + 1}, .*{SCHEMA_VERSION}"
-    ):
+    with pytest.raises(DataError, match=rf"s3://.*version {FULL_SCHEMA + 1}, .*{FULL_SCHEMA}"):
         artifacts.download_full(upload_settings, tmp_path / "full.duckdb")
     assert not (tmp_path / "full.duckdb").exists()
 
 
-def test_an_older_schema_gives_nothing_to_take_over_but_does_not_stop_the_run(
+def test_of_an_older_schema_the_file_comes_to_take_its_vectors_over_and_for_nothing_else(
     s3: S3Client, upload_settings: Settings, tmp_path: Path
 ) -> None:
+    older = write_database(tmp_path / "older", "full", schema_version=FULL_SCHEMA - 1)
     s3.put_object(
         Bucket=upload_settings.artifacts_bucket or "",
         Key=upload_settings.duckdb_data_key or "",
-        Body=b"old",
-        Metadata={"schema-version": str(SCHEMA_VERSION - 1)},
+        Body=older.read_bytes(),
+        Metadata={"schema-version": str(FULL_SCHEMA - 1)},
     )
-    assert not artifacts.download_previous(upload_settings, tmp_path / "full.duckdb")
+    path = tmp_path / "full.duckdb"
+    with pytest.raises(DataError, match=f"schema version {FULL_SCHEMA - 1}"):
+        artifacts.download_full(upload_settings, path)
+    assert artifacts.download_previous(upload_settings, path)
+    assert path.read_bytes() == older.read_bytes()
 
 
 def test_an_object_that_is_no_database_is_refused_and_not_kept(
@@ -254,7 +258,7 @@ def test_rolling_back_to_another_schema_version_changes_nothing(
         Body=b"x",
         Metadata={"schema-version": "0"},
     )
-    with pytest.raises(DataError, match=f"schema version 0, .* {SCHEMA_VERSION}"):
+    with pytest.raises(DataError, match=f"schema version 0, .* {SCHEMA_VERSIONS['minified']}"):
         artifacts.roll_back(nightly, "2026-01-01", still_held=held)
     latest = s3.get_object(Bucket=nightly.artifacts_bucket or "", Key="nightly/latest/fdnix.duckdb")
     assert latest["Body"].read() == (tmp_path / "minified").read_bytes()

@@ -9,9 +9,10 @@ import pytest
 
 from fdnix.database.connection import connect
 from fdnix.database.file_info import (
-    SCHEMA_VERSION,
+    SCHEMA_VERSIONS,
     ForeignDatabaseError,
     read_file_info,
+    read_older_info,
     verify_build,
     write_file_info,
 )
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PATH = Path("some.duckdb")
+FULL_SCHEMA = SCHEMA_VERSIONS["full"]
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with connect(None, extensions=()) as connection:
         connection.execute("CREATE TABLE fdnix_meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
         write_file_info(
-            connection, {"schema_version": SCHEMA_VERSION, "kind": "full", "build_id": "b1"}
+            connection, {"schema_version": FULL_SCHEMA, "kind": "full", "build_id": "b1"}
         )
         yield connection
 
@@ -41,7 +43,7 @@ def test_what_is_written_is_read_and_none_takes_a_key_away(
     write_file_info(connection, {"rows": 3, "recall": 0.95, "gone": "x"})
     write_file_info(connection, {"rows": 4, "gone": None})
     assert read_file_info(connection, PATH) == {
-        "schema_version": str(SCHEMA_VERSION),
+        "schema_version": str(FULL_SCHEMA),
         "kind": "full",
         "build_id": "b1",
         "rows": "4",
@@ -56,15 +58,43 @@ def test_another_schema_version_is_refused_and_both_versions_are_named(
     with pytest.raises(DataError) as caught:
         read_file_info(connection, PATH)
     assert str(caught.value).startswith(
-        f"some.duckdb: has schema version 99, this fdnix reads version {SCHEMA_VERSION}"
+        f"some.duckdb: has schema version 99, this fdnix reads version {FULL_SCHEMA}"
     )
     assert "(7.0)" in str(caught.value)
+
+
+def test_each_kind_of_file_has_a_schema_version_of_its_own(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    write_file_info(connection, {"kind": "minified", "schema_version": SCHEMA_VERSIONS["minified"]})
+    assert read_file_info(connection, PATH)["kind"] == "minified"
+    write_file_info(connection, {"schema_version": SCHEMA_VERSIONS["minified"] + 1})
+    with pytest.raises(DataError, match=f"reads version {SCHEMA_VERSIONS['minified']};"):
+        read_file_info(connection, PATH)
+
+
+def test_of_a_full_file_an_older_schema_may_be_read_and_a_newer_may_not(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for version in (2, FULL_SCHEMA):
+        write_file_info(connection, {"schema_version": version})
+        assert read_older_info(connection, PATH)["build_id"] == "b1"
+    for unknown in (str(FULL_SCHEMA + 1), "none"):
+        write_file_info(connection, {"schema_version": unknown})
+        with pytest.raises(DataError, match=f"has schema version {unknown}"):
+            read_older_info(connection, PATH)
+    write_file_info(connection, {"kind": "minified", "schema_version": 2})
+    with pytest.raises(DataError, match="a full one is needed"):
+        read_older_info(connection, PATH)
 
 
 def test_a_database_of_the_other_kind_is_refused(connection: duckdb.DuckDBPyConnection) -> None:
     assert read_file_info(connection, PATH, kind="full")
     with pytest.raises(DataError, match="is a full database; a minified one is needed here"):
         read_file_info(connection, PATH, kind="minified")
+    write_file_info(connection, {"kind": "other"})
+    with pytest.raises(DataError, match="is a other database; a full or minified one is needed"):
+        read_file_info(connection, PATH)
 
 
 @pytest.mark.parametrize("table", ["unrelated (i INTEGER)", "fdnix_meta (other INTEGER)"])

@@ -9,7 +9,7 @@ import pytest
 
 from fdnix import pipeline
 from fdnix.database.connection import connect
-from fdnix.database.file_info import read_file_info
+from fdnix.database.file_info import read_file_info, write_file_info
 from fdnix.database.full import verify_counts
 from fdnix.errors import DataError
 from support.catalogues import entries, entry, settings_in, write_catalogue
@@ -39,7 +39,7 @@ def test_the_schema_is_the_one_on_record(kind: str, indexed: Settings) -> None:
     path = indexed.output_path if kind == "full" else indexed.output_minified_path
     golden = GOLDEN / f"{kind}.sql"
     assert schema(path) == golden.read_text(encoding="utf-8"), (
-        f"raise SCHEMA_VERSION, then put what DuckDB reports into {golden.name}"
+        f"raise its number in SCHEMA_VERSIONS, then put what DuckDB reports into {golden.name}"
     )
 
 
@@ -89,6 +89,39 @@ def test_a_rebuild_keeps_the_vectors_of_the_texts_that_are_still_there(tmp_path:
     assert (report.embedding.embedded, report.embedding.reused) == (1, 18)
     assert report.minified
     assert report.minified.vectors == 19
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_nothing_is_embedded_again_because_the_schema_is_a_new_one(
+    version: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    pipeline.run(settings)
+    with connect(settings.output_path) as connection:
+        write_file_info(connection, {"schema_version": version, "fdnix_version": "0.1"})
+        for statement in ("DROP TABLE usage", "ALTER TABLE packages DROP programs"):
+            connection.execute(statement)
+    report = pipeline.run(settings)
+    assert report.metadata
+    assert not report.metadata.unchanged
+    assert report.embedding
+    assert (report.embedding.embedded, report.embedding.reused) == (0, 20)
+    assert not caplog.records
+
+
+def test_of_a_schema_without_heads_no_vectors_are_taken_over_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    pipeline.run(settings)
+    with connect(settings.output_path) as connection:
+        write_file_info(connection, {"schema_version": 1})
+        connection.execute("DROP INDEX embeddings_vss_idx")
+        connection.execute("ALTER TABLE embeddings DROP head")
+    report = pipeline.run(settings)
+    assert report.embedding
+    assert report.embedding.embedded == 20
+    assert "no vectors are taken over" in caplog.text
 
 
 def test_no_package_and_no_malformed_one_is_ever_lost(tmp_path: Path) -> None:

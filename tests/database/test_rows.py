@@ -50,7 +50,9 @@ def test_every_column_comes_back_as_it_went_in(tmp_path: Path) -> None:
         connection.execute(read_sql("database", "full"))
         connection.register("arrow", package_table(expected, ["h1", "h2", "h3"]))
         connection.execute("INSERT INTO packages BY NAME SELECT *, now() AS indexed_at FROM arrow")
-        result = connection.execute("SELECT * EXCLUDE (indexed_at) FROM packages")
+        result = connection.execute(
+            "SELECT * EXCLUDE (indexed_at, programs, programs_source, usage_texts) FROM packages"
+        )
         names = [column[0] for column in result.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     assert set(names) == {*Package.__struct_fields__, *DERIVED, "content_hash"}

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import fdnix
 from fdnix.database.connection import connect, read_sql
-from fdnix.database.file_info import SCHEMA_VERSION, write_file_info
+from fdnix.database.file_info import SCHEMA_VERSIONS, write_file_info
 from fdnix.database.full import create_embeddings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -41,7 +41,7 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
         )
         values = {
             "kind": kind,
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSIONS[kind],
             "fdnix_version": fdnix.__version__,
             "package_count": packages,
             "embedding_count": 0,

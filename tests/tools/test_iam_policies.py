@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from iam_policies import Statement
     from mypy_boto3_s3 import S3Client
 
+    from fdnix.database.file_info import Kind
     from fdnix.settings import Settings
     from support.bedrock_server import BedrockServer
     from support.faulty_proxy import FaultyProxy
@@ -160,7 +161,7 @@ def refused_part(proxy: FaultyProxy, name: str) -> Iterator[None]:
     proxy.heal()
 
 
-def send(settings: Settings, kind: artifacts.Kind, path: Path, moment: datetime) -> None:
+def send(settings: Settings, kind: Kind, path: Path, moment: datetime) -> None:
     artifacts.upload_artifact(settings, kind, path, moment=moment, still_held=held)
 
 

@@ -6,14 +6,14 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from fdnix.artifacts import keys
 from fdnix.artifacts.lock import locked
 from fdnix.artifacts.transfer import Location, RemoteObject, copy, download, head, upload
 from fdnix.aws import aws_client, explained
 from fdnix.database.connection import connect
-from fdnix.database.file_info import SCHEMA_VERSION, read_file_info
+from fdnix.database.file_info import SCHEMA_VERSIONS, Kind, read_file_info, read_older_info
 from fdnix.database.full import verify_counts
 from fdnix.embedding.bedrock.files import lock_key
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from fdnix.settings import Settings
 
-Kind = Literal["full", "minified"]
 KINDS: tuple[Kind, ...] = ("full", "minified")
 
 CONTENT_TYPE = "application/octet-stream"
@@ -202,14 +201,14 @@ def download_full(settings: Settings, path: Path) -> None:
             f"there is no full database at {Location(_bucket(settings), keys.alias_key(template))}"
             "; run the metadata phase first, or correct DUCKDB_DATA_KEY"
         )
-    _download(s3, settings, remote, path, "full")
+    _download_verified(s3, settings, remote, path, "full")
 
 
 def download_previous(settings: Settings, path: Path) -> bool:
     """Whether the latest full database from S3 now lies at `path`, to index the next on top of.
 
-    False when the settings give no key, when there is no object yet, and when it was written by
-    an older schema, whose vectors are then embedded again.
+    It may be of an older schema: its vectors can be taken over. False when the settings give no
+    key, and when there is no object yet.
 
     Raises:
         DataError: the object has a newer schema version, which this run must not overwrite.
@@ -222,16 +221,10 @@ def download_previous(settings: Settings, path: Path) -> bool:
     if remote is None:
         log.info("no full database in S3 yet: every text will be embedded")
         return False
-    if _schema_version(remote) < SCHEMA_VERSION:
-        log.warning(
-            "%s has schema version %s, this fdnix writes version %d: its vectors are not taken "
-            "over, every text will be embedded again",
-            remote.at,
-            remote.metadata["schema-version"],
-            SCHEMA_VERSION,
-        )
-        return False
-    _download(s3, settings, remote, path, "full")
+    if _schema_version(remote, "full") > SCHEMA_VERSIONS["full"]:
+        raise _other_schema(remote, "full")
+
+    _download(s3, remote, path, lambda part: _older_info(settings, part))
     return True
 
 
@@ -246,10 +239,7 @@ def is_outdated(settings: Settings, path: Path) -> bool:
     if _template(settings, "full") is None:
         return False
     try:
-        with connect(
-            path, read_only=True, extension_directory=settings.duckdb_extension_directory
-        ) as connection:
-            meta = read_file_info(connection, path, kind="full")
+        meta = _older_info(settings, path)
     except DataError:
         return False
     remote = _current(_s3(settings), settings, "full")
@@ -281,7 +271,7 @@ def download_derived(settings: Settings, full: Path, path: Path) -> bool:
     remote = _current(s3, settings, "minified")
     if remote is None or remote.metadata.get(_BUILD) != build:
         return False
-    _download(s3, settings, remote, path, "minified")
+    _download_verified(s3, settings, remote, path, "minified")
     return True
 
 
@@ -326,7 +316,7 @@ def roll_back(settings: Settings, name: str, *, still_held: Callable[[], None]) 
     described: dict[Kind, RemoteObject] = {}
     for kind, remote in snapshot.objects.items():
         described[kind] = head(s3, remote.at) or remote
-        _refuse_other_schema(described[kind])
+        _refuse_other_schema(described[kind], kind)
     for kind, remote in described.items():
         still_held()
         alias = Location(remote.at.bucket, keys.alias_key(_template(settings, kind) or ""))
@@ -372,32 +362,40 @@ def _listed(s3: S3Client, settings: Settings, kind: Kind) -> Iterator[tuple[str,
                     yield name, RemoteObject(at, entry["Size"], entry["LastModified"], {})
 
 
-def _refuse_other_schema(remote: RemoteObject) -> None:
-    version = _schema_version(remote)
-    if version != SCHEMA_VERSION:
-        raise DataError(
-            f"{remote.at} has schema version {version}, this fdnix reads and writes version "
-            f"{SCHEMA_VERSION}; build it again with `fdnix run`, or use the fdnix that wrote it "
-            f"({remote.metadata.get('fdnix-version', _UNKNOWN)})"
-        )
+def _refuse_other_schema(remote: RemoteObject, kind: Kind) -> None:
+    if _schema_version(remote, kind) != SCHEMA_VERSIONS[kind]:
+        raise _other_schema(remote, kind)
 
 
-def _schema_version(remote: RemoteObject) -> int:
+def _other_schema(remote: RemoteObject, kind: Kind) -> DataError:
+    return DataError(
+        f"{remote.at} has schema version {_schema_version(remote, kind)}, this fdnix reads and "
+        f"writes version {SCHEMA_VERSIONS[kind]}; build it again with `fdnix run`, or use the "
+        f"fdnix that wrote it ({remote.metadata.get('fdnix-version', _UNKNOWN)})"
+    )
+
+
+def _schema_version(remote: RemoteObject, kind: Kind) -> int:
     """What the object's metadata says; an object without it is held against its file alone."""
-    version = remote.metadata.get("schema-version", str(SCHEMA_VERSION))
+    version = remote.metadata.get("schema-version", str(SCHEMA_VERSIONS[kind]))
     if not version.isdecimal():
         raise DataError(f"{remote.at}: its metadata gives the schema version {version!r}")
     return int(version)
 
 
-def _download(
+def _download_verified(
     s3: S3Client, settings: Settings, remote: RemoteObject, path: Path, kind: Kind
 ) -> None:
-    _refuse_other_schema(remote)
+    _refuse_other_schema(remote, kind)
+    _download(s3, remote, path, lambda part: _verified(settings, part, kind))
 
+
+def _download(
+    s3: S3Client, remote: RemoteObject, path: Path, check: Callable[[Path], object]
+) -> None:
     def verify(part: Path) -> None:
         try:
-            _verified(settings, part, kind)
+            check(part)
         except DataError as error:
             raise DataError(f"{remote.at} cannot be used: {error}") from error
 
@@ -415,6 +413,16 @@ def _verified(settings: Settings, path: Path, kind: Kind) -> dict[str, str]:
         meta = read_file_info(connection, path, kind=kind)
         verify_counts(connection, path)
     return meta
+
+
+def _older_info(settings: Settings, path: Path) -> dict[str, str]:
+    with connect(
+        path,
+        read_only=True,
+        extensions=("vss",),
+        extension_directory=settings.duckdb_extension_directory,
+    ) as connection:
+        return read_older_info(connection, path)
 
 
 def _ascii(value: str) -> str:

@@ -26,6 +26,8 @@ def info_tables(info: DatabaseInfo) -> None:
     for key, value in info.meta.items():
         meta.add_row(key, value)
     stdout.print(meta)
+    for sentence in info.made_without:
+        stdout.print(sentence, soft_wrap=True)
     tables = Table("table")
     tables.add_column("rows", justify="right")
     tables.add_column("bytes", justify="right")

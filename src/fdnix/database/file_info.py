@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
@@ -13,8 +13,10 @@ from fdnix.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA_VERSION = 3
-"""Raised by every change of the tables or their meaning, in either file."""
+Kind = Literal["full", "minified"]
+
+SCHEMA_VERSIONS: Mapping[str, int] = {"full": 4, "minified": 3}
+"""By kind of file, raised by every change of its tables or their meaning."""
 
 
 class ForeignDatabaseError(DataError):
@@ -35,19 +37,43 @@ def fingerprint(*packages: str) -> str:
 
 
 def read_file_info(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
+    connection: duckdb.DuckDBPyConnection, path: Path, *, kind: Kind | None = None
 ) -> dict[str, str]:
     """The keys and values of the `fdnix_meta` of the connection's default database.
 
     Args:
         connection: open on the file.
         path: the file's path, for messages.
-        kind: `full` or `minified` when only that kind of file will do.
+        kind: when only that kind of file will do.
 
     Raises:
         ForeignDatabaseError: the file is not fdnix's.
         DataError: the file is damaged, of another schema version, or of another kind.
     """
+    meta = _read(connection, path)
+    _refuse_other_kind(meta, path, kind)
+    version = SCHEMA_VERSIONS[meta["kind"]]
+    if meta.get("schema_version") != str(version):
+        raise _other_schema(meta, path, version)
+    return meta
+
+
+def read_older_info(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """What `read_file_info` gives of a full database, which may be of an older schema version.
+
+    Raises:
+        ForeignDatabaseError: the file is not fdnix's.
+        DataError: the file is damaged, of a newer schema version, or of another kind.
+    """
+    meta = _read(connection, path)
+    _refuse_other_kind(meta, path, "full")
+    version = meta.get("schema_version", "")
+    if not version.isdecimal() or int(version) > SCHEMA_VERSIONS["full"]:
+        raise _other_schema(meta, path, SCHEMA_VERSIONS["full"])
+    return meta
+
+
+def _read(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     try:
         rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -56,17 +82,22 @@ def read_file_info(
         ) from error
     except duckdb.Error as error:
         raise DataError(f"{path}: DuckDB cannot read it: {error}") from error
-    meta: dict[str, str] = dict(rows)
-    version = meta.get("schema_version")
-    if version != str(SCHEMA_VERSION):
-        raise DataError(
-            f"{path}: has schema version {version}, this fdnix reads version {SCHEMA_VERSION}; "
-            "build the file again, or use the fdnix that wrote it "
-            f"({meta.get('fdnix_version', 'unknown')})"
-        )
-    if kind and meta.get("kind") != kind:
-        raise DataError(f"{path}: is a {meta.get('kind')} database; a {kind} one is needed here")
-    return meta
+    return dict(rows)
+
+
+def _refuse_other_kind(meta: Mapping[str, str], path: Path, kind: Kind | None) -> None:
+    found = meta.get("kind")
+    if found not in SCHEMA_VERSIONS or (kind and found != kind):
+        needed = kind or " or ".join(SCHEMA_VERSIONS)
+        raise DataError(f"{path}: is a {found} database; a {needed} one is needed here")
+
+
+def _other_schema(meta: Mapping[str, str], path: Path, version: int) -> DataError:
+    return DataError(
+        f"{path}: has schema version {meta.get('schema_version')}, this fdnix reads version "
+        f"{version}; build the file again, or use the fdnix that wrote it "
+        f"({meta.get('fdnix_version', 'unknown')})"
+    )
 
 
 def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: str) -> None:

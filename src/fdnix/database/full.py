@@ -15,8 +15,13 @@ import pyarrow as pa
 import fdnix
 from fdnix.database.atomic import building
 from fdnix.database.connection import MAIN, attach, connect, count, read_sql
-from fdnix.database.file_info import SCHEMA_VERSION, read_file_info, write_file_info
-from fdnix.database.rows import package_table
+from fdnix.database.file_info import (
+    SCHEMA_VERSIONS,
+    read_file_info,
+    read_older_info,
+    write_file_info,
+)
+from fdnix.database.rows import alias_table, package_table, usage_table
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import Rejected
 from fdnix.progress import log, progress
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.nixpkgs.package import Package
+    from fdnix.nixpkgs.tree import Tree
 
 _ROWS_PER_BATCH = 8192
 _REJECTED_SHOWN = 20
@@ -55,6 +61,7 @@ def write_full(
     dimensions: int,
     rejected_limit: float,
     meta: Mapping[str, object],
+    tree: Tree | None = None,
     previous: Path | None = None,
     extension_directory: Path | None = None,
 ) -> FullCounts:
@@ -68,6 +75,7 @@ def write_full(
         dimensions: of the vectors, where none are taken over.
         rejected_limit: the share of rows, 0 to 1, above which the catalogue is refused.
         meta: what `fdnix_meta` says besides versions and counts.
+        tree: what a nixpkgs tree says, by the attribute paths of `rows`.
         previous: a full database whose vectors are taken over for the texts that are still there.
         extension_directory: where DuckDB's extensions lie, when not in their wheels.
 
@@ -78,9 +86,10 @@ def write_full(
         with connect(part, extension_directory=extension_directory) as connection:
             connection.execute(read_sql("database", "full"))
             connection.execute(read_sql("database", "comments"))
-            packages, rejected = _insert(connection, rows, content_hash, expected)
+            packages, rejected = _insert(connection, rows, content_hash, expected, tree)
             _refuse_if_too_many(packages, rejected, rejected_limit)
             connection.execute(read_sql("database", "fts_source"))
+            learnt = {} if tree is None else _insert_tree(connection, tree)
             vectors = _take_over_vectors(connection, previous, dimensions)
             texts = count(connection, "SELECT count(DISTINCT content_hash) FROM packages")
             write_file_info(
@@ -88,8 +97,10 @@ def write_full(
                 {
                     **meta,
                     **vectors,
+                    **learnt,
+                    **dict(connection.execute(read_sql("database", "program_sources")).fetchall()),
                     "kind": "full",
-                    "schema_version": SCHEMA_VERSION,
+                    "schema_version": SCHEMA_VERSIONS["full"],
                     "fdnix_version": fdnix.__version__,
                     "build_id": uuid4().hex,
                     "package_count": packages,
@@ -132,6 +143,7 @@ def _insert(
     rows: Iterable[Package | Rejected],
     content_hash: Callable[[Package], str],
     expected: int,
+    tree: Tree | None,
 ) -> tuple[int, int]:
     remaining = iter(rows)
     bad: list[Rejected] = []
@@ -141,7 +153,7 @@ def _insert(
         while batch := list(islice(remaining, _ROWS_PER_BATCH)):
             good = [row for row in batch if not isinstance(row, Rejected)]
             if good:
-                arrow = package_table(good, [content_hash(package) for package in good])
+                arrow = package_table(good, [content_hash(package) for package in good], tree)
                 written.append(writer.submit(_insert_packages, connection, arrow))
             bad += [row for row in batch if isinstance(row, Rejected)]
             advance(len(batch))
@@ -167,6 +179,16 @@ def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> 
     )
     connection.unregister("arrow")
     return arrow.num_rows
+
+
+def _insert_tree(connection: duckdb.DuckDBPyConnection, tree: Tree) -> dict[str, object]:
+    """Write what `tree` says: what `fdnix_meta` says of it."""
+    connection.register("tree_usage", usage_table(tree))
+    connection.register("tree_aliases", alias_table(tree))
+    connection.execute(read_sql("database", "tree"))
+    connection.unregister("tree_usage")
+    connection.unregister("tree_aliases")
+    return {"tree_source": tree.source, "tree_revision": tree.revision}
 
 
 def _log_rejected(rows: list[Rejected]) -> None:
@@ -212,13 +234,16 @@ def _take_over_vectors(
 
 
 def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> dict[str, str]:
-    """Attach the full database at `previous`, if there is one: which model its vectors are of."""
+    """Attach the full database at `previous`, if there is one: which model its vectors are of.
+
+    It may be of an older schema: a vector belongs to a text, by its hash, and to nothing else.
+    """
     if not previous.is_file():
         return {}
     try:
         attach(connection, previous, "previous")
         connection.execute("USE previous")
-        meta = read_file_info(connection, previous, kind="full")
+        meta = read_older_info(connection, previous)
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}

@@ -8,12 +8,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from fdnix.nixpkgs.tree import USAGE_COUNTS
+from fdnix.nixpkgs.values import distinct
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from fdnix.nixpkgs.package import Package
+    from fdnix.nixpkgs.tree import Tree
 
 _TEXT = pa.string()
 _TEXTS = pa.list_(pa.string())
@@ -65,13 +69,54 @@ def fixed_size(values: NDArray[Any]) -> pa.FixedSizeListArray[Any]:
     )
 
 
-def package_table(packages: Sequence[Package], content_hashes: Sequence[str]) -> pa.Table:
-    """An Arrow table of `packages`, one row each, with their content hashes."""
+def package_table(
+    packages: Sequence[Package], content_hashes: Sequence[str], tree: Tree | None = None
+) -> pa.Table:
+    """An Arrow table of `packages`, one row each: what `tree` says of them joins in."""
     names = (*packages[0].__struct_fields__, *_DERIVED)
     columns = {
         name: _column(name, [getattr(package, name) for package in packages]) for name in names
     }
-    return pa.table({**columns, "content_hash": pa.array(content_hashes, _TEXT)})
+    programs = [_programs(package, tree) for package in packages]
+    texts = [tree and tree.usage_texts.get(package.package_id) for package in packages]
+    return pa.table(
+        {
+            **columns,
+            "programs": pa.array([names for names, _ in programs], _TEXTS),
+            "programs_source": pa.array([source for _, source in programs], _TEXT),
+            "usage_texts": pa.array(texts, _TEXTS),
+            "content_hash": pa.array(content_hashes, _TEXT),
+        }
+    )
+
+
+def usage_table(tree: Tree) -> pa.Table:
+    """An Arrow table of how often attributes are used, one row each, by `package_id`."""
+    counts = {
+        name: pa.array([getattr(usage, name) for usage in tree.usage.values()], pa.int32())
+        for name in USAGE_COUNTS
+    }
+    return pa.table({"package_id": pa.array(tree.usage, _TEXT), **counts})
+
+
+def alias_table(tree: Tree) -> pa.Table:
+    """An Arrow table of aliases, one row each."""
+    return pa.table(
+        {
+            name: pa.array([getattr(alias, name) for alias in tree.aliases], _TEXT)
+            for name in ("name", "target", "message")
+        }
+    )
+
+
+def _programs(package: Package, tree: Tree | None) -> tuple[tuple[str, ...] | None, str | None]:
+    """The programs of a package, the main one first, and where they were learnt."""
+    main = () if package.main_program is None else (package.main_program,)
+    if tree is not None:
+        for source, programs in (("channel", tree.listed_programs), ("tree", tree.programs)):
+            if found := programs.get(package.package_id):
+                return distinct((*main, *found)), source
+    return (main, "meta") if main else (None, None)
 
 
 def _column(name: str, values: list[Any]) -> pa.Array[Any]:

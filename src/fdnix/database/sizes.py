@@ -9,6 +9,7 @@ from fdnix.database.connection import connect, identifier, literal, read_sql
 from fdnix.database.file_info import read_file_info
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import duckdb
@@ -30,6 +31,8 @@ class DatabaseInfo:
     path: str
     bytes: int
     meta: dict[str, str]
+    made_without: list[str]
+    """What the file could say more of, had there been something more to make it from."""
     tables: list[TableSize]
 
 
@@ -42,7 +45,25 @@ def database_info(path: Path) -> DatabaseInfo:
     with connect(path, read_only=True, extensions=()) as connection:
         meta = read_file_info(connection, path)
         tables = table_sizes(connection)
-    return DatabaseInfo(str(path), path.stat().st_size, dict(sorted(meta.items())), tables)
+    return DatabaseInfo(
+        str(path), path.stat().st_size, dict(sorted(meta.items())), made_without(meta), tables
+    )
+
+
+def made_without(meta: Mapping[str, str]) -> list[str]:
+    """What a database that says `meta` of itself was made without, a sentence each."""
+    lacks = []
+    if "tree_source" not in meta:
+        lacks.append(
+            "made without a nixpkgs tree: popularity comes from the catalogue alone, and of most "
+            "packages no program is known but the main one; see NIXPKGS_TREE"
+        )
+    elif "programs_from_channel" not in meta:
+        lacks.append(
+            "made without a channel's list of programs: those that the packages' build text names "
+            "are known"
+        )
+    return lacks
 
 
 def table_sizes(connection: duckdb.DuckDBPyConnection) -> list[TableSize]:

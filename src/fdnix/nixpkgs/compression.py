@@ -61,23 +61,48 @@ def unpacked(data: bytes, where: str, max_bytes: int) -> bytes:
         ) from None
 
 
+def unpacked_pieces(data: bytes, where: str, max_bytes: int) -> Iterator[bytes]:
+    """Yield what gzip, xz or Zstandard data unpack to, piece by piece.
+
+    Raises:
+        DataError: they are cut off, damaged, none of these, or unpack to more than `max_bytes`, or
+            to more than nixpkgs would at that size; `where` names them.
+    """
+    for magic, name, unpack in _FORMATS:
+        if data.startswith(magic):
+            yield from _bounded(unpack(data), name, data, where, max_bytes)
+            return
+    raise DataError(f"{where}: is compressed neither with gzip nor xz nor Zstandard; {_REMEDY}")
+
+
 class _OtherError(Exception):
     """The data are not in this format."""
 
 
 def _document(pieces: Iterator[bytes], name: str, data: bytes, where: str, max_bytes: int) -> bytes:
-    most = min(max_bytes, max(_SMALL, MAX_RATIO * len(data)))
     document = BytesIO()
+    for piece in _bounded(pieces, name, data, where, max_bytes):
+        document.write(piece)
+    return document.getvalue().removeprefix(_BYTE_ORDER_MARK)
+
+
+def _bounded(
+    pieces: Iterator[bytes], name: str, data: bytes, where: str, max_bytes: int
+) -> Iterator[bytes]:
+    most = min(max_bytes, max(_SMALL, MAX_RATIO * len(data)))
+    size = 0
     try:
         for piece in pieces:
-            if document.tell() + len(piece) > most:
+            size += len(piece)
+            if size > most:
                 limit = (
                     f"more than the {max_bytes:,} bytes that it may have; {RAISE_LIMIT}"
                     if most == max_bytes
-                    else f"more than {MAX_RATIO:,} times its size, as no catalogue does; {_REMEDY}"
+                    else f"more than {MAX_RATIO:,} times its size, as nothing of nixpkgs does; "
+                    f"{_REMEDY}"
                 )
                 raise DataError(f"{where}: the {name} data unpack to {limit}")
-            document.write(piece)
+            yield piece
     except EOFError:
         raise DataError(
             f"{where}: is cut off: the {name} data go on after byte {len(data):,}, where the"
@@ -85,7 +110,6 @@ def _document(pieces: Iterator[bytes], name: str, data: bytes, where: str, max_b
         ) from None
     except (zlib.error, lzma.LZMAError, zstandard.ZstdError, MemoryError) as error:
         raise DataError(f"{where}: the {name} data are damaged ({error}); {_REMEDY}") from None
-    return document.getvalue().removeprefix(_BYTE_ORDER_MARK)
 
 
 def _from_gzip(data: bytes) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import fdnix
 from fdnix.database.atomic import building
 from fdnix.database.connection import attach, connect, count
 from fdnix.database.file_info import (
+    SCHEMA_VERSIONS,
     ForeignDatabaseError,
     fingerprint,
     read_file_info,
@@ -160,6 +161,7 @@ def _build(
             {
                 **made_with,
                 "kind": "minified",
+                "schema_version": SCHEMA_VERSIONS["minified"],
                 "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
                 "hnsw_index": HNSW_INDEX if index else "none",
                 "hnsw_recall": recall,

@@ -1,3 +1,6 @@
+CREATE TABLE aliases("name" VARCHAR PRIMARY KEY,
+    "target" VARCHAR,
+    message VARCHAR);
 CREATE TABLE embedding_failures(content_hash VARCHAR PRIMARY KEY,
     reason VARCHAR NOT NULL,
     attempts INTEGER NOT NULL,
@@ -21,6 +24,9 @@ CREATE TABLE packages(package_id VARCHAR PRIMARY KEY,
     changelog VARCHAR,
     download_page VARCHAR,
     main_program VARCHAR,
+    programs VARCHAR[],
+    programs_source VARCHAR,
+    usage_texts VARCHAR[],
     license VARCHAR,
     licenses STRUCT(short_name VARCHAR,
     full_name VARCHAR,
@@ -59,4 +65,15 @@ CREATE TABLE packages_fts_source(package_id VARCHAR NOT NULL,
     long_description VARCHAR);
 CREATE TABLE rejected_packages(package_id VARCHAR NOT NULL,
     reason VARCHAR NOT NULL);
+CREATE TABLE usage(package_id VARCHAR PRIMARY KEY,
+    modules INTEGER NOT NULL,
+    module_options INTEGER NOT NULL,
+    own_modules INTEGER NOT NULL,
+    configured INTEGER NOT NULL,
+    tests INTEGER NOT NULL,
+    own_tests INTEGER NOT NULL,
+    release_notes INTEGER NOT NULL,
+    manual INTEGER NOT NULL,
+    doc INTEGER NOT NULL,
+    arguments INTEGER NOT NULL);
 CREATE INDEX embeddings_vss_idx ON embeddings USING HNSW (head);

@@ -15,6 +15,9 @@ CREATE TABLE packages (
     changelog VARCHAR,
     download_page VARCHAR,
     main_program VARCHAR,
+    programs VARCHAR[],
+    programs_source VARCHAR,
+    usage_texts VARCHAR[],
     license VARCHAR,
     licenses STRUCT(
         short_name VARCHAR,
@@ -58,6 +61,27 @@ CREATE TABLE packages_fts_source (
     program VARCHAR,
     description VARCHAR,
     long_description VARCHAR
+);
+
+-- What a nixpkgs tree says.
+CREATE TABLE usage (
+    package_id VARCHAR PRIMARY KEY,
+    modules INTEGER NOT NULL,
+    module_options INTEGER NOT NULL,
+    own_modules INTEGER NOT NULL,
+    configured INTEGER NOT NULL,
+    tests INTEGER NOT NULL,
+    own_tests INTEGER NOT NULL,
+    release_notes INTEGER NOT NULL,
+    manual INTEGER NOT NULL,
+    doc INTEGER NOT NULL,
+    arguments INTEGER NOT NULL
+);
+
+CREATE TABLE aliases (
+    "name" VARCHAR PRIMARY KEY,
+    target VARCHAR,
+    message VARCHAR
 );
 
 CREATE TABLE embedding_failures (

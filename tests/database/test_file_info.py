@@ -26,8 +26,8 @@ PATH = Path("some.duckdb")
 
 
 @pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(None, extensions=()) as connection:
+def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(tmp_path / PATH, extensions=()) as connection:
         connection.execute("CREATE TABLE fdnix_meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
         write_file_info(
             connection, {"schema_version": SCHEMA_VERSION, "kind": "full", "build_id": "b1"}

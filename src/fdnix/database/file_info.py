@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from fdnix.database.connection import MAIN, first_line, identifier
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 3
 """Raised by every change of the tables or their meaning, in either file."""
+
+_TABLES = frozenset(
+    {"packages", "embeddings", "embedding_failures", "rejected_packages", "fdnix_meta"}
+)
+_NUMBERS = (
+    "package_count",
+    "embedding_count",
+    "embedding_dimensions",
+    "embedding_head",
+    "rejected_count",
+    "distinct_text_count",
+)
+_LARGEST = 12  # digits
 
 
 class ForeignDatabaseError(DataError):
@@ -35,28 +49,37 @@ def fingerprint(*packages: str) -> str:
 
 
 def read_file_info(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, kind: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    kind: str | None = None,
+    database: str = MAIN,
 ) -> dict[str, str]:
-    """The keys and values of the `fdnix_meta` of the connection's default database.
+    """The keys and values of the file's `fdnix_meta`.
 
     Args:
         connection: open on the file.
         path: the file's path, for messages.
         kind: `full` or `minified` when only that kind of file will do.
+        database: the name that the file is attached under.
 
     Raises:
         ForeignDatabaseError: the file is not fdnix's.
-        DataError: the file is damaged, of another schema version, or of another kind.
+        DataError: the file is damaged, of another schema version or of another kind, or has a view
+            where fdnix writes a table.
     """
     try:
-        rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
+        _refuse_views(connection, path, database)
+        rows = connection.execute(
+            f"SELECT key, value FROM {identifier(database)}.main.fdnix_meta"  # noqa: S608
+        ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ForeignDatabaseError(
             f"{path}: is not an fdnix database: it has no table fdnix_meta of keys and values"
         ) from error
     except duckdb.Error as error:
-        raise DataError(f"{path}: DuckDB cannot read it: {error}") from error
-    meta: dict[str, str] = dict(rows)
+        raise DataError(f"{path}: DuckDB cannot read it: {first_line(error)}") from error
+    meta = {str(key): str(value) for key, value in rows}
     version = meta.get("schema_version")
     if version != str(SCHEMA_VERSION):
         raise DataError(
@@ -66,7 +89,29 @@ def read_file_info(
         )
     if kind and meta.get("kind") != kind:
         raise DataError(f"{path}: is a {meta.get('kind')} database; a {kind} one is needed here")
+    for key in _NUMBERS:
+        number = meta.get(key, "0")
+        if not (number.isascii() and number.isdecimal() and len(number) <= _LARGEST):
+            raise DataError(f"{path}: fdnix_meta gives {key} as {number[:50]!r}, which is no count")
     return meta
+
+
+def _refuse_views(connection: duckdb.DuckDBPyConnection, path: Path, database: str) -> None:
+    """Refuse a file with a view where fdnix writes a table: reading it would run what it says.
+
+    Generated columns are no such danger: DuckDB lets none hold a query.
+    """
+    views = connection.execute(
+        "SELECT view_name FROM system.main.duckdb_views() "
+        "WHERE database_name = $database AND schema_name = 'main'",
+        {"database": database},
+    ).fetchall()
+    for (name,) in views:
+        if name in _TABLES or name.startswith("search_"):
+            raise DataError(
+                f"{path}: {name} is a view, where fdnix writes a table; the file is refused: "
+                "fetch it again, or make it anew"
+            )
 
 
 def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import MAIN, attach, connect, count, read_sql
+from fdnix.database.connection import attach, connect, count, read_sql
 from fdnix.database.file_info import SCHEMA_VERSION, read_file_info, write_file_info
 from fdnix.database.rows import package_table
 from fdnix.errors import DataError
@@ -217,11 +217,8 @@ def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> di
         return {}
     try:
         attach(connection, previous, "previous")
-        connection.execute("USE previous")
-        meta = read_file_info(connection, previous, kind="full")
+        meta = read_file_info(connection, previous, kind="full", database="previous")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}
-    finally:
-        connection.execute(f"USE {MAIN}")
     return {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}

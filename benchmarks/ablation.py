@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from fdnix.database.connection import connect
-from fdnix.search import SearchIndex
 from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
 from retrieval.scoring import mean, score
@@ -19,6 +18,8 @@ from retrieval.scoring import mean, score
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
+
+    import duckdb
 
     from retrieval.queries import Query
     from retrieval.scoring import Scores
@@ -99,14 +100,17 @@ def _replacement(weights: Weights) -> str:
 def _scores(
     path: Path, queries: Mapping[str, Sequence[Query]], entry_of: Mapping[str, int]
 ) -> dict[str, Scores]:
-    with SearchIndex.open(path) as index:
+    # In SQL: SearchIndex ranks by macros of its own, whatever the file's say.
+    with connect(path, read_only=True, extensions=()) as connection:
         return {
-            name: mean(
-                score([hit.package_id for hit in index.search(query.q).hits], query, entry_of)
-                for query in asked
-            )
+            name: mean(score(_found(connection, query.q), query, entry_of) for query in asked)
             for name, asked in queries.items()
         }
+
+
+def _found(connection: duckdb.DuckDBPyConnection, text: str) -> list[str]:
+    rows = connection.execute("SELECT package_id FROM fdnix_search(?)", [text]).fetchall()
+    return [package_id for (package_id,) in rows]
 
 
 def _print(report: Mapping[str, Mapping[str, Scores]], *, as_json: bool) -> None:

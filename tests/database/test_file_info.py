@@ -28,8 +28,8 @@ FULL_SCHEMA = SCHEMA_VERSIONS["full"]
 
 
 @pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(None, extensions=()) as connection:
+def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(tmp_path / PATH, extensions=()) as connection:
         connection.execute("CREATE TABLE fdnix_meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
         write_file_info(
             connection, {"schema_version": FULL_SCHEMA, "kind": "full", "build_id": "b1"}

@@ -25,11 +25,11 @@ def schema(path: Path) -> str:
     with connect(path, read_only=True) as connection:
         statements = connection.execute(
             "SELECT sql FROM (SELECT 1 AS part, table_name AS name, sql FROM duckdb_tables() "
-            "WHERE database_name = current_database() AND schema_name = 'main' UNION ALL "
+            "WHERE database_name = 'main_file' AND schema_name = 'main' UNION ALL "
             "SELECT 2, view_name, sql FROM duckdb_views() "
-            "WHERE database_name = current_database() AND NOT internal UNION ALL "
+            "WHERE database_name = 'main_file' AND NOT internal UNION ALL "
             "SELECT 3, index_name, sql FROM duckdb_indexes() "
-            "WHERE database_name = current_database()) ORDER BY part, name"
+            "WHERE database_name = 'main_file') ORDER BY part, name"
         ).fetchall()
     return "\n".join(statement.replace(", ", ",\n    ") for (statement,) in statements) + "\n"
 

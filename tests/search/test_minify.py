@@ -31,6 +31,7 @@ def write_minified(full: Path, path: Path, settings: Settings) -> minify.Minifie
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
     with connect(path, read_only=True) as connection:
+        connection.execute("USE main_file")
         return connection.execute(query).fetchall()
 
 

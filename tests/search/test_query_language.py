@@ -251,5 +251,6 @@ def test_a_limit_that_cannot_be_kept_is_refused(pens: SearchIndex) -> None:
 )
 def test_the_full_text_index_knows_digits(file: Path, words: str, expected: list[str]) -> None:
     with connect(file, read_only=True, extensions=("fts",)) as connection:
+        connection.execute("USE main_file")
         rows = connection.execute("SELECT package_id FROM packages_fts_idx(?)", [words]).fetchall()
     assert sorted(name for (name,) in rows) == expected

@@ -40,9 +40,7 @@ def build_search(
     """Write a minified database at `path` out of the full one at `full`, without an HNSW index."""
     with connect(path) as connection:
         attach(connection, full, "source")
-        connection.execute("USE source")
-        source = read_file_info(connection, full)
-        connection.execute("USE main_file")
+        source = read_file_info(connection, full, database="source")
         create_search(
             connection,
             source,

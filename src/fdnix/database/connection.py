@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from fdnix.errors import DataError
+from fdnix.errors import DataError, SettingsError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 EXTENSIONS = ("fts", "vss")
 _PACKAGE = Path(__file__).parents[1]
@@ -23,6 +24,25 @@ _ROW_GROUP_SIZE = 4096
 _STORAGE_VERSION = "v1.4.0"
 MAIN = "main_file"
 """The name that `connect` attaches its file under."""
+
+NO_MEMORY = "there is not memory enough; end other programs, or give this one more"
+
+# Built-in functions are found before what a file names likewise.
+_OWN_FIRST = "memory.main,system.main,{}.main"
+
+_NOTHING_BY_ITSELF: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+# Without a directory for what does not fit in memory, nothing is written. Replacements are Python's
+# variables, which a view could name.
+_LOCK = """
+SET temp_directory = '';
+SET python_enable_replacements = false;
+SET enable_external_access = false;
+SET lock_configuration = true;
+"""
 
 
 def read_sql(package: str, name: str) -> str:
@@ -47,34 +67,81 @@ def connect(
     read_only: bool = False,
     extensions: Sequence[str] = EXTENSIONS,
     extension_directory: Path | None = None,
+    options: Mapping[str, int] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose default database is the file at `path` (None: in memory).
 
     The extensions are loaded before the file is attached: a file with an HNSW index must not be
     written by a connection without `vss`.
 
+    A connection that only reads may read what others made: nothing in the file can have it open
+    another file or address, load an extension or change an option, and functions are DuckDB's own
+    whatever the file names its macros.
+
+    Args:
+        path: the file.
+        read_only: whether it is only read.
+        extensions: DuckDB's extensions that are needed.
+        extension_directory: where they lie, when not in their wheels.
+        options: DuckDB's options; a connection that only reads takes none later.
+
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
+        SettingsError: there is not memory enough to read it.
     """
-    with closing(duckdb.connect()) as connection:
+    with closing(duckdb.connect(config=_NOTHING_BY_ITSELF)) as connection:
         # It would go to standard output, where results belong.
         connection.execute("SET enable_progress_bar = false")
         for name in extensions:
             load_extension(connection, name, extension_directory)
-        if path is not None:
-            attach(connection, path, MAIN, read_only=read_only)
-            connection.execute(f"USE {MAIN}")
-            if not read_only:
-                # What does not fit in memory goes beside the file, not to where we were started.
-                spill = path.with_name(path.name + ".tmp")
-                connection.execute(f"SET temp_directory = {literal(spill)}")
-        try:
+        for option, value in (options or {}).items():
+            connection.execute(f"SET {option} = {value:d}")
+        if path is None:
             yield connection
-        except (duckdb.IOException, duckdb.FatalException) as error:
+            return
+        attach(connection, path, MAIN, read_only=read_only)
+        if not read_only:
+            connection.execute(f"USE {MAIN}")
+            # What does not fit in memory goes beside the file, not to where we were started.
+            spill = path.with_name(path.name + ".tmp")
+            connection.execute(f"SET temp_directory = {literal(spill)}")
             # Who builds a file tells what became of it.
-            if not read_only:
-                raise
-            raise DataError(f"{path}: DuckDB cannot read it: {first_line(error)}") from error
+            yield connection
+            return
+        prefer_own(connection)
+        connection.execute(_LOCK)
+        with reading(path):
+            yield connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say in words what DuckDB meets in the file at `path`, which the block reads.
+
+    Raises:
+        DataError: the file is damaged, or does not hold what it should.
+        SettingsError: there is not memory enough.
+    """
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise
+    except duckdb.OutOfMemoryException as error:
+        raise SettingsError(f"{path}: {NO_MEMORY}: {first_line(error)}") from error
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        # A signal that comes while DuckDB is at work surfaces as DuckDB's error, caused by ours.
+        if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
+            raise
+        log.debug("%s", path, exc_info=True)
+        raise DataError(
+            f"{path}: DuckDB cannot read it: {first_line(error)}; the file is damaged or no "
+            "database of fdnix's: make it anew or fetch it again (`fdnix verify` reads it whole)"
+        ) from error
+
+
+def prefer_own(connection: duckdb.DuckDBPyConnection, database: str = MAIN) -> None:
+    """Find tables in `database`, but macros of the connection and built-in functions before its."""
+    connection.execute(f"SET search_path = {literal(_OWN_FIRST.format(identifier(database)))}")
 
 
 @contextmanager
@@ -83,10 +150,10 @@ def cursor(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A second connection to what `connect` opened, for a result that is read while rows go in.
 
-    Its default database is `database`, attached under that name.
+    It reads `database`, attached under that name.
     """
     with closing(connection.cursor()) as second:
-        second.execute(f"USE {identifier(database)}")
+        prefer_own(second, database)
         yield second
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
+from fdnix.database.connection import MAIN, first_line, identifier
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,8 +16,29 @@ if TYPE_CHECKING:
 
 Kind = Literal["full", "minified"]
 
-SCHEMA_VERSIONS: Mapping[str, int] = {"full": 4, "minified": 3}
+SCHEMA_VERSIONS: Mapping[str, int] = {"full": 4, "minified": 4}
 """By kind of file, raised by every change of its tables or their meaning."""
+
+_TABLES = frozenset(
+    {
+        "packages",
+        "embeddings",
+        "usage",
+        "aliases",
+        "embedding_failures",
+        "rejected_packages",
+        "fdnix_meta",
+    }
+)
+_NUMBERS = (
+    "package_count",
+    "embedding_count",
+    "embedding_dimensions",
+    "embedding_head",
+    "rejected_count",
+    "distinct_text_count",
+)
+_LARGEST = 12  # digits
 
 
 class ForeignDatabaseError(DataError):
@@ -37,20 +59,26 @@ def fingerprint(*packages: str) -> str:
 
 
 def read_file_info(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, kind: Kind | None = None
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    kind: Kind | None = None,
+    database: str = MAIN,
 ) -> dict[str, str]:
-    """The keys and values of the `fdnix_meta` of the connection's default database.
+    """The keys and values of the file's `fdnix_meta`.
 
     Args:
         connection: open on the file.
         path: the file's path, for messages.
         kind: when only that kind of file will do.
+        database: the name that the file is attached under.
 
     Raises:
         ForeignDatabaseError: the file is not fdnix's.
-        DataError: the file is damaged, of another schema version, or of another kind.
+        DataError: the file is damaged, of another schema version or of another kind, or has a view
+            where fdnix writes a table.
     """
-    meta = _read(connection, path)
+    meta = _read(connection, path, database)
     _refuse_other_kind(meta, path, kind)
     version = SCHEMA_VERSIONS[meta["kind"]]
     if meta.get("schema_version") != str(version):
@@ -58,14 +86,17 @@ def read_file_info(
     return meta
 
 
-def read_older_info(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+def read_older_info(
+    connection: duckdb.DuckDBPyConnection, path: Path, *, database: str
+) -> dict[str, str]:
     """What `read_file_info` gives of a full database, which may be of an older schema version.
 
     Raises:
         ForeignDatabaseError: the file is not fdnix's.
-        DataError: the file is damaged, of a newer schema version, or of another kind.
+        DataError: the file is damaged, of a newer schema version, of another kind, or has a view
+            where fdnix writes a table.
     """
-    meta = _read(connection, path)
+    meta = _read(connection, path, database)
     _refuse_other_kind(meta, path, "full")
     version = meta.get("schema_version", "")
     if not version.isdecimal() or int(version) > SCHEMA_VERSIONS["full"]:
@@ -73,16 +104,24 @@ def read_older_info(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[s
     return meta
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, database: str) -> dict[str, str]:
     try:
-        rows = connection.execute("SELECT key, value FROM fdnix_meta").fetchall()
+        _refuse_views(connection, path, database)
+        rows = connection.execute(
+            f"SELECT key, value FROM {identifier(database)}.main.fdnix_meta"  # noqa: S608
+        ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ForeignDatabaseError(
             f"{path}: is not an fdnix database: it has no table fdnix_meta of keys and values"
         ) from error
     except duckdb.Error as error:
-        raise DataError(f"{path}: DuckDB cannot read it: {error}") from error
-    return dict(rows)
+        raise DataError(f"{path}: DuckDB cannot read it: {first_line(error)}") from error
+    meta = {str(key): str(value) for key, value in rows}
+    for key in _NUMBERS:
+        number = meta.get(key, "0")
+        if not (number.isascii() and number.isdecimal() and len(number) <= _LARGEST):
+            raise DataError(f"{path}: fdnix_meta gives {key} as {number[:50]!r}, which is no count")
+    return meta
 
 
 def _refuse_other_kind(meta: Mapping[str, str], path: Path, kind: Kind | None) -> None:
@@ -98,6 +137,24 @@ def _other_schema(meta: Mapping[str, str], path: Path, version: int) -> DataErro
         f"{version}; build the file again, or use the fdnix that wrote it "
         f"({meta.get('fdnix_version', 'unknown')})"
     )
+
+
+def _refuse_views(connection: duckdb.DuckDBPyConnection, path: Path, database: str) -> None:
+    """Refuse a file with a view where fdnix writes a table: reading it would run what it says.
+
+    Generated columns are no such danger: DuckDB lets none hold a query.
+    """
+    views = connection.execute(
+        "SELECT view_name FROM system.main.duckdb_views() "
+        "WHERE database_name = $database AND schema_name = 'main'",
+        {"database": database},
+    ).fetchall()
+    for (name,) in views:
+        if name in _TABLES or name.startswith("search_"):
+            raise DataError(
+                f"{path}: {name} is a view, where fdnix writes a table; the file is refused: "
+                "fetch it again, or make it anew"
+            )
 
 
 def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: str) -> None:

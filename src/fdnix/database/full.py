@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import MAIN, attach, connect, count, read_sql
+from fdnix.database.connection import attach, connect, count, read_sql
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     read_file_info,
@@ -242,11 +242,8 @@ def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> di
         return {}
     try:
         attach(connection, previous, "previous")
-        connection.execute("USE previous")
-        meta = read_older_info(connection, previous)
+        meta = read_older_info(connection, previous, database="previous")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}
-    finally:
-        connection.execute(f"USE {MAIN}")
     return {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}

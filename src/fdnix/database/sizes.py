@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import connect, identifier, literal, read_sql
+from fdnix.database.connection import MAIN, connect, identifier, literal, read_sql
 from fdnix.database.file_info import read_file_info
 
 if TYPE_CHECKING:
@@ -67,13 +67,14 @@ def made_without(meta: Mapping[str, str]) -> list[str]:
 
 
 def table_sizes(connection: duckdb.DuckDBPyConnection) -> list[TableSize]:
-    """The size of every table of the connection's default database, largest first."""
+    """The size of every table of the file that `connect` opened, largest first."""
     block = connection.execute(
-        "SELECT block_size FROM pragma_database_size() WHERE database_name = current_database()"
+        "SELECT block_size FROM pragma_database_size() WHERE database_name = $database",
+        {"database": MAIN},
     ).fetchone()
     sizes = []
     for database, schema, table, rows in connection.execute(
-        read_sql("database", "tables")
+        read_sql("database", "tables"), {"database": MAIN}
     ).fetchall():
         path = ".".join(map(identifier, (database, schema, table)))
         blocks = connection.execute(

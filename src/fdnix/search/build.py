@@ -6,7 +6,6 @@ can search the file. docs/search.md describes them.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -17,8 +16,8 @@ import pyarrow as pa
 from fdnix.database.connection import count, read_sql
 from fdnix.database.rows import fixed_size
 from fdnix.errors import SettingsError
-from fdnix.search.filters import FILTERS
 from fdnix.search.fts import create_fts
+from fdnix.search.macros import create_macros, first_dimensions, vector_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-    from fdnix.search.filters import Filter
     from fdnix.search.fts import FtsOptions
 
 Embed: TypeAlias = "Callable[[Sequence[str]], NDArray[np.float32]]"
@@ -37,7 +35,6 @@ _RELATED_TERMS = 20
 _MIN_SIMILARITY = 0.35
 _BLOCK = 2048
 _LARGEST_CODE = 127
-_FIRST_DIMENSIONS = 64
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,7 @@ def create_search(
     Raises:
         SettingsError: `popularity` is not such a file.
     """
-    dimensions = int(source.get("embedding_dimensions", 2))
-    head = min(int(source.get("embedding_head", 1)), dimensions)
+    dimensions, head = vector_lengths(source)
     for name in ("text", "entries", "packages"):
         connection.execute(read_sql("search", name))
     connection.execute(
@@ -100,43 +96,6 @@ def create_search(
         connection.unregister("model")
     create_macros(connection, dimensions, head, embeds=embeds)
     connection.execute(read_sql("search", "comments"))
-
-
-def create_macros(
-    connection: duckdb.DuckDBPyConnection, dimensions: int, head: int, *, embeds: bool
-) -> None:
-    """Create `fdnix_search`, `fdnix_nearest`, what looks packages up, and what they are made of.
-
-    Args:
-        connection: open on the file.
-        dimensions: the length of its vectors.
-        head: how many of their first dimensions are indexed.
-        embeds: whether the file holds the model of its vectors.
-    """
-    first = _first(dimensions)
-    connection.execute(
-        read_sql("search", "vectors").format(
-            dimensions=dimensions, head=head, first=first, rest=dimensions - first
-        )
-    )
-    for name in ("query", "match"):
-        connection.execute(read_sql("search", name))
-    connection.execute(
-        read_sql("search", "embed")
-        if embeds
-        else "CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE SELECT NULL::FLOAT[] AS vector"
-    )
-    connection.execute(_filter_macros())
-    connection.execute(read_sql("search", "rank"))
-    connection.execute(
-        read_sql("search", "search").format(
-            parameters=_filter_parameters(),
-            arguments=", ".join(row.parameter for row in FILTERS),
-        )
-    )
-    connection.execute(_facets())
-    for name in ("suggest", "lookup"):
-        connection.execute(read_sql("search", name))
 
 
 def _create_vocabulary(connection: duckdb.DuckDBPyConnection, embed_words: Embed) -> None:
@@ -197,7 +156,7 @@ def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | No
 
 
 def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:
-    first = _first(dimensions)
+    first = first_dimensions(dimensions)
     connection.execute(
         read_sql("search", "embeddings").format(
             dimensions=dimensions, head=head, first=first, rest=dimensions - first
@@ -222,102 +181,8 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
         connection.unregister("rows")
 
 
-def _first(dimensions: int) -> int:
-    """How many of a vector's dimensions a search looks at first."""
-    return min(_FIRST_DIMENSIONS, dimensions // 2)
-
-
 def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Vectors of nearly the same direction, whose largest component is 127 or -127."""
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     codes: NDArray[np.int8] = np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)
     return codes
-
-
-def _filter_parameters() -> str:
-    """The filters as parameters of a macro, with their defaults."""
-    return ", ".join(f"{row.parameter} := {'false' if row.is_flag else 'NULL'}" for row in FILTERS)
-
-
-def _filter_macros() -> str:
-    """The SQL of the macros that the filters are: filters.sql, with a line for each of them."""
-    values = [row for row in FILTERS if not row.is_flag]
-    flags = [row for row in FILTERS if row.is_flag]
-    flag_names = [name for row in flags for name in (row.key, row.opposite) if name]
-    lists = [name for row in values for name in (row.field, f"no_{row.field}")]
-    lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded", "excluded_runs"]
-    return read_sql("search", "filters").format(
-        arguments=", ".join(row.parameter for row in FILTERS),
-        asked=",\n            ".join(
-            f"'{row.field}': fdnix_asked(pieces, '{row.key}:', {row.parameter}), "
-            f"'no_{row.field}': fdnix_asked(pieces, '-{row.key}:', NULL)"
-            for row in values
-        ),
-        flag_parameters=", ".join(
-            f"CASE WHEN {row.parameter} THEN '{row.key}' END" for row in flags
-        ),
-        any_asked=" + ".join(f"len(f.{name})" for name in lists) + " > 0",
-        wanted=",\n        ".join(map(_wanted, flags)),
-        passed="\n    AND ".join(
-            [_passes(row) for row in values]
-            + [
-                f"(NOT with_{row.field} OR ({row.condition})) "
-                f"AND NOT (without_{row.field} AND ({row.condition}))"
-                for row in flags
-            ]
-        ),
-        keys=[row.key for row in values] + ["is"],
-        flag_names=flag_names,
-        nearest_values="\nUNION ALL\n".join(map(_nearest_value, values)),
-    )
-
-
-def _facets() -> str:
-    """The SQL of the macro that counts, with a column for each flag and for each opposite."""
-    flags = [
-        (name, condition)
-        for row in FILTERS
-        if row.is_flag
-        for name, condition in (
-            (row.key, row.condition),
-            (row.opposite, f"NOT coalesce({row.condition}, false)"),
-        )
-        if name
-    ]
-    return read_sql("search", "facets").format(
-        flag_columns=", ".join(f'bool_or({held}) AS "{name}"' for name, held in flags),
-        flag_sums=", ".join(f'count_if("{name}") AS "{name}"' for name, _ in flags),
-    )
-
-
-def _wanted(row: Filter) -> str:
-    """Whether a flag is asked for and whether its opposite is, by any of their names."""
-    asked, refused = (
-        f"list_contains(f.flags, '{row.key}')",
-        f"list_contains(f.no_flags, '{row.key}')",
-    )
-    if row.opposite:
-        asked += f" OR list_contains(f.no_flags, '{row.opposite}')"
-        refused += f" OR list_contains(f.flags, '{row.opposite}')"
-    return f"{asked} AS with_{row.field}, {refused} AS without_{row.field}"
-
-
-def _passes(row: Filter) -> str:
-    """The condition that a row has all values asked for and none that is negated.
-
-    Most ask for one value: the function over a list, many times slower, is for those that do not.
-    """
-    asked, refused = f"f.{row.field}", f"f.no_{row.field}"
-    one = re.sub(r"\bx\b", f"{asked}[1]", row.condition)
-    return (
-        f"CASE WHEN len({asked}) + len({refused}) = 0 THEN true "
-        f"WHEN len({asked}) = 1 AND len({refused}) = 0 THEN {one} "
-        f"ELSE len(list_filter({asked}, lambda x: NOT coalesce({row.condition}, false))) = 0 "
-        f"AND len(list_filter({refused}, lambda x: coalesce({row.condition}, false))) = 0 END"
-    )
-
-
-def _nearest_value(row: Filter) -> str:
-    return read_sql("search", "nearest_value").format(
-        field=row.field, key=row.key, values=row.values
-    )

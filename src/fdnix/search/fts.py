@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import identifier, literal, read_sql
+from fdnix.database.connection import MAIN, identifier, literal, read_sql
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def verify_fts(connection: duckdb.DuckDBPyConnection, path: Path, *, macro: str)
     Raises:
         DataError: nothing is found.
     """
+    # What the extension makes names its tables by their schema alone.
+    connection.execute(f"USE {MAIN}")
     word = connection.execute(
         "SELECT pname FROM packages WHERE regexp_full_match(pname, '[a-z]{5,}|[a-z]+[0-9]{2,}') "
         "AND pname NOT IN (SELECT sw FROM fts_main_packages_fts_source.stopwords) "

@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
 
-from fdnix.database.connection import MAIN, connect, count, read_sql
+from fdnix.database.connection import (
+    MAIN,
+    connect,
+    prefer_own,
+    read_sql,
+    reading,
+)
 from fdnix.database.file_info import read_file_info
 from fdnix.errors import FdnixError, SettingsError
 from fdnix.progress import log
 from fdnix.search import package
 from fdnix.search.filters import FILTERS
+from fdnix.search.macros import create_own_macros
 from fdnix.search.query_vector import query_vector
 
 if TYPE_CHECKING:
@@ -162,6 +169,7 @@ _KEYS = 1000
 _PREPARED = 16
 _QUESTION = "(SELECT question FROM temp.question)"
 _NARROWED = "(SELECT filters FROM temp.filters)"
+_MODEL = "FROM duckdb_tables() WHERE table_name = 'search_model' AND database_name = ?"
 _OTHER_MODEL = "text search only: the file's vectors are of {}, queries would be of {}"
 _TOKENS_KEPT = 10_000
 _AGAIN = 0.01  # seconds between one interruption and the next
@@ -224,11 +232,14 @@ class SearchIndex:
             raise SettingsError(f"path: {path!r} is no path")
         path = Path(path)
         with ExitStack() as stack:
-            connection = stack.enter_context(connect(path, read_only=True, extensions=()))
-            connection.execute(f"SET dynamic_or_filter_threshold = {_KEYS}")
+            options = {"dynamic_or_filter_threshold": _KEYS}
             if threads is not None:
-                connection.execute(f"SET threads = {threads:d}")
+                options["threads"] = threads
+            connection = stack.enter_context(
+                connect(path, read_only=True, extensions=(), options=options)
+            )
             meta = read_file_info(connection, path, kind="minified")
+            create_own_macros(connection, meta)
             chosen, notice = _embedder(connection, meta, embedder, aws_region)
             return cls(path, meta, connection, chosen, notice, stack.pop_all())
 
@@ -394,16 +405,17 @@ class SearchIndex:
             if held is not None:
                 yield held
                 return
-            try:
-                session = self._free.pop()
-            except IndexError:
-                session = _Session(self._connection.cursor())
-            self._threads.session = session
-            try:
-                yield session
-            finally:
-                self._threads.session = None
-                self._free.append(session)
+            with reading(self.path):
+                try:
+                    session = self._free.pop()
+                except IndexError:
+                    session = _Session(self._connection.cursor())
+                self._threads.session = session
+                try:
+                    yield session
+                finally:
+                    self._threads.session = None
+                    self._free.append(session)
         finally:
             with self._idle:
                 self._under_way -= 1
@@ -433,7 +445,7 @@ class _Session:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._prepared: set[str] = set()
-        connection.execute(f"USE {MAIN}")
+        prefer_own(connection)
         connection.execute(
             read_sql("search", "session").format(
                 columns=", ".join(
@@ -603,7 +615,7 @@ def _embedder(
     if given is not None:
         same = (model, dimensions) == (given.model, str(given.dimensions))
         return (given, None) if same else (None, _OTHER_MODEL.format(model, given.model))
-    if count(connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'search_model'"):
+    if connection.execute(_MODEL, [MAIN]).fetchone():
         return _FileModel(connection.cursor(), model=model, dimensions=int(dimensions)), None
     if meta.get("embedding_provider") != "bedrock":
         return None, _OTHER_MODEL.format(model, "another")

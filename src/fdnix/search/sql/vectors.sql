@@ -8,3 +8,21 @@ CREATE OR REPLACE MACRO fdnix_rest(v) AS (v::FLOAT[])[{first} + 1:]::FLOAT[{rest
 
 CREATE OR REPLACE MACRO fdnix_first_product(code, v) AS array_inner_product(code::FLOAT[{first}], v);
 CREATE OR REPLACE MACRO fdnix_rest_product(code, v) AS array_inner_product(code::FLOAT[{rest}], v);
+
+-- The packages whose vectors are nearest to one, each entry once: -> package_id, vector_similarity.
+-- With the extension vss loaded DuckDB finds them in the HNSW index, without by looking at all.
+CREATE OR REPLACE MACRO fdnix_nearest(query_vector, max_hits := 10) AS TABLE
+SELECT package_id, 1 - distance AS vector_similarity
+FROM (
+    SELECT entry_id, array_cosine_distance(vector, fdnix_vector(query_vector)) AS distance
+    FROM (
+        SELECT entry_id, vector
+        FROM embeddings
+        ORDER BY array_cosine_distance(head, fdnix_head(query_vector))
+        LIMIT 300
+    )
+    WHERE entry_id IS NOT NULL
+)
+JOIN (SELECT package_id, entry_id FROM packages WHERE variant = 0) USING (entry_id)
+ORDER BY distance, package_id
+LIMIT max_hits;

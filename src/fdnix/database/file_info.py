@@ -87,7 +87,7 @@ def read_file_info(
 
 
 def read_older_info(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, database: str
+    connection: duckdb.DuckDBPyConnection, path: Path, *, database: str = MAIN
 ) -> dict[str, str]:
     """What `read_file_info` gives of a full database, which may be of an older schema version.
 

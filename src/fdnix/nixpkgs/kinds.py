@@ -1,7 +1,7 @@
 """What well-known packages are, in the words of those who look for one: `kinds.tsv`, by us.
 
-A line of it is an attribute, a tab, and a few phrases between semicolons: nginx is a "web server" and
-a "reverse proxy". nixpkgs' own descriptions often say neither.
+A line of it is an attribute, a tab, and a few phrases between semicolons: nginx is a "web server"
+and a "reverse proxy". nixpkgs' own descriptions often say neither.
 """
 
 from __future__ import annotations

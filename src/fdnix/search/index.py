@@ -66,7 +66,8 @@ class Parts:
 
     `vector_similarity` is the cosine of query and package, `coverage` the share of the query's
     words that the package's texts hold, `tfidf_cosine` that of query and name and description,
-    `phrase_cosine` that of query and what the package is called elsewhere, `name_fit` how well the whole query fits a name, `prior` how likely anyone means this package.
+    `phrase_cosine` that of query and what the package is called elsewhere, `name_fit` how well the
+    whole query fits a name, `prior` how likely anyone means this package.
     """
 
     vector_similarity: float

@@ -18,6 +18,7 @@ COMMENT ON COLUMN packages.unsupported IS 'Whether it is not for the system that
 COMMENT ON COLUMN packages.position IS 'File and line in nixpkgs';
 COMMENT ON COLUMN packages.long_description IS 'Paragraphs, in CommonMark';
 COMMENT ON COLUMN packages.known_vulnerabilities IS 'What nixpkgs knows of them, in its words';
+COMMENT ON COLUMN packages.popularity IS 'How likely a public list of software names it, as nixpkgs itself lets one guess';
 COMMENT ON COLUMN packages.entry_id IS 'Packages with the same are variants of one entry';
 COMMENT ON COLUMN packages.variant IS 'Its place among the entry''s variants, 0 for the first';
 COMMENT ON COLUMN packages.embedding_id IS 'The row of embeddings that its text has';

@@ -1,6 +1,6 @@
 -- The inverted index over entries: which word stands where, and how much it says about an entry.
--- Reads the temporary tables variant_source and entry_source (entries.sql), `packages` and the
--- macros of text.sql; `stem` is that of the extension fts, needed here and never again.
+-- Reads the temporary tables variant_source and entry_source (entries.sql), the attached full
+-- database's `packages`, and the macros of text.sql; `stem` is that of the extension fts, needed here and never again.
 
 -- What is said of an entry elsewhere, phrase by phrase: what kinds of thing it is, and what NixOS's
 -- modules and desktop items call it.
@@ -30,7 +30,7 @@ WITH raw AS (
     FROM entry_source WHERE description IS NOT NULL
     UNION ALL
     SELECT e.entry_id, 'long', unnest(fdnix_words(left(p.long_description, 3000)))
-    FROM entry_source AS e JOIN packages AS p USING (package_id)
+    FROM entry_source AS e JOIN source.packages AS p USING (package_id)
     WHERE p.long_description IS NOT NULL
     UNION ALL
     -- The owner and the project in a home page's address; not the host everyone shares.

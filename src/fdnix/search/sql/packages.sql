@@ -1,5 +1,5 @@
 -- The tables of the minified database that are there for their own sake, out of a full database
--- attached as `source` and the temporary tables of entries.sql.
+-- attached as `source` and the temporary tables of entries.sql and popularity.sql.
 
 -- The systems that Hydra, nixpkgs' build farm, builds for. A package that names no platforms runs
 -- on all of them as far as nixpkgs says.
@@ -36,11 +36,13 @@ SELECT
     "position",
     long_description,
     coalesce(known_vulnerabilities, []) AS known_vulnerabilities,
+    round(1 / (1 + exp(-o.log_odds)), 4)::FLOAT AS popularity,
     v.entry_id::INTEGER AS entry_id,
     v.variant::SMALLINT AS variant,
     coalesce(own.embedding_id, shared.embedding_id) AS embedding_id
 FROM source.packages AS p
 JOIN variant_source AS v USING (package_id)
+JOIN entry_popularity AS o USING (entry_id)
 LEFT JOIN embedding_source AS own
     ON own.entry_id = v.entry_id AND own.content_hash = v.content_hash
 LEFT JOIN (

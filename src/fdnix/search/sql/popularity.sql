@@ -31,7 +31,6 @@ of_variants AS (
         bool_or(regexp_matches(p.version, '^v?[1-9]')
             AND NOT regexp_matches(p.version, 'unstable|^[0-9]{8}|^(19|20)[0-9]{2}-')) AS released,
         bool_or(regexp_matches(p.version, 'unstable|^0\.0')) AS unreleased,
-        max(modules) AS modules,
         max(own_modules) AS own_modules,
         max(tests) AS tests,
         max(own_tests) AS own_tests,
@@ -80,7 +79,6 @@ SELECT
     coalesce(v.released, false) AS released,
     coalesce(v.unreleased, false) AS unreleased,
     lower(base_name) IN (FROM sets) AS owns_set,
-    ln(1 + coalesce(v.modules, 0)) AS modules,
     ln(1 + coalesce(v.own_modules, 0)) AS own_modules,
     ln(1 + coalesce(v.tests, 0)) AS tests,
     ln(1 + coalesce(v.own_tests, 0)) AS own_tests,

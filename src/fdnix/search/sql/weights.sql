@@ -87,31 +87,30 @@ CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
 -- Of popularity, the log-odds that a public list of software names the entry, when the file is built:
 -- see popularity.sql. `outside` is what POPULARITY_FILE says, and was not fitted.
 CREATE OR REPLACE MACRO fdnix_popularity_weights() AS {
-    'constant': -11.56,
-    'top_level': 6.4,
-    'plain': 1.03,
+    'constant': -11.59,
+    'top_level': 6.40,
+    'plain': 1.08,
     'hyphen': -0.71,
-    'digits': -0.86,
+    'digits': -0.85,
     'part': -1.83,
-    'own_site': 0.8,
-    'own_host': 0.27,
-    'unfree': -0.36,
-    'names': -0.45,
-    'named_after': 0.22,
+    'own_site': 0.79,
+    'own_host': 0.28,
+    'unfree': -0.35,
+    'names': -0.52,
+    'named_after': 0.21,
     'spoken_of': 0.19,
     'maintainers': 0.58,
     'changelog': 0.24,
     'program': 0.37,
-    'long_description': 0.2,
+    'long_description': 0.20,
     'released': 0.29,
     'unreleased': -0.35,
-    'owns_set': 0.58,
-    'modules': 0.1,
-    'own_modules': 1.41,
-    'tests': 0.19,
-    'own_tests': 1.19,
-    'release_notes': 0.29,
-    'outside': 0.5
+    'owns_set': 0.63,
+    'own_modules': 1.33,
+    'tests': 0.21,
+    'own_tests': 1.11,
+    'release_notes': 0.35,
+    'outside': 0.50
 };
 
 -- What is less popular than this is not told apart.
@@ -137,7 +136,6 @@ CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
     + w.released * s.released::INT
     + w.unreleased * s.unreleased::INT
     + w.owns_set * s.owns_set::INT
-    + w.modules * s.modules
     + w.own_modules * s.own_modules
     + w.tests * s.tests
     + w.own_tests * s.own_tests

@@ -147,11 +147,16 @@ def in_tarball(
     if len(data) > max_bytes:
         raise DataError(f"{path}: is larger than {max_bytes:,} bytes; raise NIXPKGS_MAX_BYTES")
     stream = BufferedReader(_Pieces(unpacked_pieces(data, str(path), max_bytes)), 1 << 20)
+    found = False
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
-            yield from _members(tar, directory, skip)
+            for member in _members(tar, directory, skip):
+                found = found or member.path.startswith("pkgs/")
+                yield member
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: is no tarball, or damaged ({error}); fetch it again") from error
+    if not found:
+        raise DataError(f"{path}: is no nixpkgs: it has no folder pkgs")
 
 
 def _members(tar: tarfile.TarFile, directory: Path, skip: Skip) -> Iterator[TreeFile]:

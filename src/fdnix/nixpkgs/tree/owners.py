@@ -44,8 +44,8 @@ class Owners:
                 self._files[position.rpartition(":")[0]].append(name)
 
     def package(self, name: str) -> str | None:
-        """The package of that very name."""
-        return name if name in self._packages else None
+        """The package of that very path, whose set may be an alias."""
+        return self._through_aliases(name) if "." in name or name in self._packages else None
 
     def attribute(self, name: str) -> str | None:
         """The package that an attribute path leads to: through aliases, or as a part of it."""

@@ -25,16 +25,19 @@ from fdnix.database.file_info import (
 )
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
+from fdnix.database.tree import standing_tree
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
 from fdnix.embedding.bedrock.batch import bedrock_provider
 from fdnix.embedding.bedrock.estimate import Estimate, estimate
 from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError
-from fdnix.nixpkgs.catalog import Rejected, decode, read_catalog
+from fdnix.errors import DataError, SourceError
+from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
-from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
+from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source
+from fdnix.nixpkgs.tree import Tree, read_tree
 from fdnix.progress import log, progress
 from fdnix.search.build import WordModel
 from fdnix.search.fts import FtsOptions
@@ -55,10 +58,14 @@ _FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 
 @dataclass(frozen=True)
 class MetadataReport:
-    """What the full database holds after the metadata phase: numbers of rows."""
+    """What the full database holds after the metadata phase: numbers of rows.
+
+    `tree` is where the nixpkgs tree is from that joins in; None where there was none.
+    """
 
     source: str
     revision: str | None
+    tree: str | None
     packages: int
     rejected: int
     distinct_texts: int
@@ -197,8 +204,11 @@ def run_metadata(settings: Settings) -> MetadataReport:
             nixpkgs_path=settings.nixpkgs_path,
             channel_url=settings.nixpkgs_channel_url,
             workdir=path.parent,
-            known_etag=_known_etag(known, settings),
-            limits=Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes),
+            # Without a tree that is wanted, the catalogue is needed again.
+            known_etag=None
+            if _lacks_tree(known, settings, "channel")
+            else _known_etag(known, settings),
+            limits=_limits(settings),
             progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
         ) as fetched,
     ):
@@ -221,10 +231,15 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         if fetched.warnings:
             raise DataError(f"{error}\nNix said:\n{fetched.warnings}") from error
         raise
-    if known.get("catalogue_sha256") == catalog.sha256:
+    same = known.get("catalogue_sha256") == catalog.sha256
+    lacks = _lacks_tree(known, settings, fetched.source)
+    tree = None if same and not lacks else _tree(catalog, fetched, settings)
+    if same and (tree is None or not lacks):
         log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
         _note_etag(fetched, known, settings)
         return _standing_report(known)
+    if tree is None and tree_source(settings.nixpkgs_tree, fetched.source):
+        tree = _tree_before(settings)
     left_out = [Rejected(path, _DOES_NOT_EVALUATE) for path in fetched.left_out]
     if left_out:
         first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
@@ -239,6 +254,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         content_hash=_content_hash,
         dimensions=local.DIMENSIONS,
         rejected_limit=settings.rejected_limit + excused / expected,
+        tree=tree,
         previous=settings.output_path,
         extension_directory=settings.duckdb_extension_directory,
         meta={
@@ -256,11 +272,75 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     return MetadataReport(
         fetched.source,
         fetched.revision,
+        None if tree is None else tree.source,
         counts.packages,
         counts.rejected,
         counts.distinct_texts,
         unchanged=False,
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes)
+
+
+def _lacks_tree(known: dict[str, str], settings: Settings, source: str) -> bool:
+    """Whether the standing database was made without the tree that is wanted, or with an older."""
+    wanted = tree_source(settings.nixpkgs_tree, source)
+    if wanted is None:
+        return False
+    revisions = {known.get("tree_revision"), known.get("nixpkgs_revision")} - {None}
+    return known.get("tree_source") != wanted or (wanted != "path" and len(revisions) > 1)
+
+
+def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None:
+    """What the nixpkgs tree says that the settings ask for; None where it cannot be had.
+
+    Raises:
+        DataError: NIXPKGS_TREE names something that is no nixpkgs, or damaged.
+    """
+    source = tree_source(settings.nixpkgs_tree, fetched.source)
+    place = tree_place(settings.nixpkgs_tree, fetched)
+    if source is None or place is None:
+        return None
+    packages = outline(catalog)
+    left_out: list[str] = []
+    try:
+        with progress("bytes of the nixpkgs tree", None) as advance:
+            work = Work(settings.output_path.parent, _limits(settings), _increments(advance))
+            with tree_files(
+                place, work, lambda path, why: left_out.append(f"{path}: {why}")
+            ) as files:
+                tree = read_tree(
+                    files,
+                    packages.positions,
+                    source=source,
+                    system=packages.system,
+                    revision=None if source == "path" else fetched.revision,
+                    skip=lambda path, why: left_out.append(f"{path}: {why}"),
+                )
+    except (SourceError, DataError) as error:
+        if source == "path":
+            raise
+        log.warning("the nixpkgs tree could not be had: %s", error)
+        return None
+    if left_out:
+        log.warning("of the nixpkgs tree is left out: %s", "; ".join(left_out[:_FEW_LEFT_OUT]))
+    return tree
+
+
+def _tree_before(settings: Settings) -> Tree | None:
+    """What a tree said to the full database that stands, if it was made with one."""
+    path = settings.output_path
+    if not path.is_file():
+        return None
+    try:
+        tree = standing_tree(path, extension_directory=settings.duckdb_extension_directory)
+    except DataError:
+        return None
+    if tree is not None:
+        log.warning("what the tree of revision %s said is used again", tree.revision or "unknown")
+    return tree
 
 
 def _rows(catalog: Catalog, settings: Settings) -> Iterator[Package | Rejected]:
@@ -436,6 +516,7 @@ def _standing_report(meta: dict[str, str]) -> MetadataReport:
     return MetadataReport(
         meta["source"],
         meta.get("nixpkgs_revision"),
+        meta.get("tree_source"),
         int(meta["package_count"]),
         int(meta["rejected_count"]),
         int(meta["distinct_text_count"]),

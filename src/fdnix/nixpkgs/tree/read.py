@@ -64,7 +64,7 @@ class _Read:
     mentions: defaultdict[Mention, set[str]] = field(default_factory=lambda: defaultdict(set))
     listed_programs: dict[str, list[str]] = field(default_factory=dict)
     file_texts: dict[str, list[str]] = field(default_factory=dict)
-    modules: list[_Module] = field(default_factory=list)
+    modules: dict[str, _Module] = field(default_factory=dict)
     own_programs: dict[str, list[str]] = field(default_factory=dict)
     programs: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     word_programs: defaultdict[str, dict[str, None]] = field(
@@ -104,7 +104,7 @@ class _Read:
         elif path.startswith("nixos/modules/"):
             package = next(iter(package_options(text)), None)
             texts = list(module_texts(path, text))
-            self.modules.append(_Module(own_names(path, text), package, texts))
+            self.modules[path] = _Module(own_names(path, text), package, texts)
             for its in _ITS_PACKAGE if package else ():
                 self.programs[str(package)] |= named.others.get(its, {})
 
@@ -165,7 +165,9 @@ def _usage(read: _Read, owners: Owners) -> dict[str, Usage]:
     for mention, paths in read.mentions.items():
         if package := forms[mention.form](mention.name):
             files[package][mention.kind] |= paths
-    modules = Counter(package for module in read.modules for package in module.owners(owners))
+    modules = Counter(
+        package for module in read.modules.values() for package in module.owners(owners)
+    )
     return {
         package: Usage(
             own_modules=modules[package],
@@ -177,10 +179,10 @@ def _usage(read: _Read, owners: Owners) -> dict[str, Usage]:
 
 def _texts(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for module in read.modules:
+    for _, module in sorted(read.modules.items()):
         for package in module.owners(owners):
             found[package] |= dict.fromkeys(module.texts)
-    for path, texts in read.file_texts.items():
+    for path, texts in sorted(read.file_texts.items()):
         builds = list(owners.of_file(path))
         for package in builds if len(builds) <= _MOST_OF_ONE_TEXT else ():
             found[package] |= dict.fromkeys(texts)
@@ -189,20 +191,20 @@ def _texts(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
 
 def _programs(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for path, programs in read.own_programs.items():
+    for path, programs in sorted(read.own_programs.items()):
         for package in owners.of_file(path):
             found[package] |= dict.fromkeys(programs)
-    named = [(owners.attribute(name), others) for name, others in read.programs.items()]
-    called = [(owners.word(name), others) for name, others in read.word_programs.items()]
+    named = [(owners.attribute(name), others) for name, others in sorted(read.programs.items())]
+    called = [(owners.word(name), others) for name, others in sorted(read.word_programs.items())]
     for owner, others in named + called:
         if owner:
-            found[owner] |= others
+            found[owner] |= dict.fromkeys(sorted(others))
     return _tuples(found)
 
 
 def _of_attributes(said: Mapping[str, Iterable[str]], owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for name, values in said.items():
+    for name, values in sorted(said.items()):
         if package := owners.attribute(name):
             found[package] |= dict.fromkeys(values)
     return _tuples(found)

@@ -44,10 +44,10 @@ _FOLDERS: Final = {
 }
 # Written by programs: they name packages by the thousand, and say nothing of one.
 _GENERATED: Final = (
-    "pkgs/development/haskell-modules/",
-    "pkgs/development/r-modules/",
-    "pkgs/development/lisp-modules/",
-    "pkgs/tools/typesetting/tex/texlive/",
+    "pkgs/development/haskell-modules/hackage-packages.nix",
+    "pkgs/development/lisp-modules/imported.nix",
+    "pkgs/tools/typesetting/tex/texlive/tlpdb.nix",
+    "pkgs/tools/typesetting/tex/texlive/fixed-hashes.nix",
 )
 _GIT_REVISION: Final = re.compile(r"[0-9a-f]{7,40}")
 

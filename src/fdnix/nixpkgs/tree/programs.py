@@ -46,10 +46,11 @@ _NAMED: Final = tuple(
         ("makeDesktopItem", r"exec = (?P<nix>(?:\w+\.)*(?:pname|mainProgram));"),
     )
 )
+_DESKTOP_NAME: Final = re.compile(r"makeDesktopItem(?: rec)? \{\s+name = \"(?P<name>[\w+-]+)\";")
 _LISTED: Final = re.compile(r"(?:subPackages|executables) = \[(?P<items>[^\]]{0,5000})\]")
 _ITEM: Final = re.compile(r'"([^"]+)"')
 # In build texts of many packages, as what they are run with or in paths that are no programs.
-_NO_PROGRAMS: Final = frozenset({"env", "sh", "activate", "bin", "sbin", "lib", "share", "out"})
+_NO_PROGRAMS: Final = frozenset({"activate", "bin", "sbin", "lib", "share", "out"})
 _NO_PROGRAM: Final = re.compile(r"\.(?:app|desktop|dSYM|icns|bat|png|svg|jar|dll|so|[1-8])\Z")
 
 
@@ -90,16 +91,21 @@ def named_programs(text: str) -> Named:
         at += len("bin")
         if text[at : at + 1] in _ENDS:
             _in_folder(file, at, named)
-    named.add("", _without_folder(file))
+    named.add("", list(_without_folder(file, named)))
     return named
 
 
-def _without_folder(file: _File) -> Iterator[str]:
+def _without_folder(file: _File, named: Named) -> Iterator[str]:
     """The programs that are named where no folder of programs is."""
     for word, pattern in _NAMED:
         for match in pattern.finditer(file.text) if word in file.text else ():
             found = match[1] if "name" in pattern.groupindex else f"${{{match[1]}}}"
             yield from file.words(found)
+    if "makeDesktopItem" in file.text:
+        own = {name.casefold() for name in named.own}
+        for match in _DESKTOP_NAME.finditer(file.text):
+            if match["name"].casefold() not in own:
+                yield from file.words(match["name"])
     lists = "subPackages" in file.text or "executables" in file.text
     for match in _LISTED.finditer(file.text) if lists else ():
         for item in _ITEM.findall(match["items"]):
@@ -190,5 +196,10 @@ class _File:
         variable = _VARIABLE.search(name)
         if variable is None:
             return [name]
-        values = self.variables.get((variable[1] or variable[2]).rpartition(".")[2], [])
+        values = self.variables.get((variable[1] or variable[2]).rpartition(".")[2])
+        if values is None:
+            # What is not known is a version or a variant at the end of a name, or no name.
+            start = name[: variable.start()]
+            whole = variable.end() == len(name) and not start.endswith(("-", "_", "."))
+            return [start] if whole else []
         return [name[: variable.start()] + value + name[variable.end() :] for value in values]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fdnix.errors import DataError
 from fdnix.nixpkgs.tree.aliases import ALIAS_FILES, DEPRECATED_FILES, read_aliases
+from fdnix.nixpkgs.tree.built import SET_FILE, built_from
 from fdnix.nixpkgs.tree.files import PROGRAMS, REVISION, Skip, ignored, revision_of
 from fdnix.nixpkgs.tree.listed import listed_programs
 from fdnix.nixpkgs.tree.nix import arguments
@@ -61,6 +62,7 @@ class _Read:
     skip: Skip
     revision: str | None = None
     aliases: dict[str, list[Alias]] = field(default_factory=dict)
+    built: list[tuple[str, str]] = field(default_factory=list)
     mentions: defaultdict[Mention, set[str]] = field(default_factory=lambda: defaultdict(set))
     listed_programs: dict[str, list[str]] = field(default_factory=dict)
     file_texts: dict[str, list[str]] = field(default_factory=dict)
@@ -83,6 +85,8 @@ class _Read:
             self.revision = revision_of(content)
         elif path in ALIAS_FILES or path in DEPRECATED_FILES:
             self.aliases[path] = list(read_aliases(path, content))
+            if path == SET_FILE:
+                self.built = list(built_from(content))
         else:
             self._text(path, content.decode(errors="replace"))
 
@@ -145,7 +149,7 @@ def read_tree(
     for file in files:
         read.file(file)
     aliases = (read.aliases.get(path, []) for path in (*ALIAS_FILES, *DEPRECATED_FILES))
-    owners = Owners(packages, chain.from_iterable(aliases))
+    owners = Owners(packages, chain.from_iterable(aliases), read.built)
     return Tree(
         source=source,
         revision=revision or read.revision,

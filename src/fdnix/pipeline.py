@@ -36,6 +36,7 @@ from fdnix.errors import DataError, SourceError
 from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
+from fdnix.nixpkgs.sources.download import AbsentError
 from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source
 from fdnix.nixpkgs.tree import Tree, read_tree
 from fdnix.progress import log, progress
@@ -233,10 +234,16 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         raise
     same = known.get("catalogue_sha256") == catalog.sha256
     lacks = _lacks_tree(known, settings, fetched.source)
-    tree = None if same and not lacks else _tree(catalog, fetched, settings)
-    if same and (tree is None or not lacks):
+    tree, tree_absent = None, None
+    if lacks or not same:
+        try:
+            tree = _tree(catalog, fetched, settings)
+        except AbsentError as error:
+            log.warning("there is no nixpkgs tree: %s", error)
+            tree_absent = tree_source(settings.nixpkgs_tree, fetched.source)
+    if same and tree is None:
         log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
-        _note_etag(fetched, known, settings)
+        _note_unchanged(fetched, known, settings, tree_absent)
         return _standing_report(known)
     if tree is None and tree_source(settings.nixpkgs_tree, fetched.source):
         tree = _tree_before(settings)
@@ -263,6 +270,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
             "channel_url": settings.public_channel_url if fetched.channel else None,
             "nixpkgs_revision": fetched.revision,
             "nix_version": fetched.nix_version,
+            "tree_absent": tree_absent,
             "catalogue_sha256": catalog.sha256,
             "catalogue_etag": fetched.etag,
             "embedding_text_version": TEXT_VERSION,
@@ -285,18 +293,22 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _lacks_tree(known: dict[str, str], settings: Settings, source: str) -> bool:
-    """Whether the standing database was made without the tree that is wanted, or with an older."""
+    """Whether the standing database was made without the tree that is wanted, or with an older.
+
+    Where its release has none it lacks nothing.
+    """
     wanted = tree_source(settings.nixpkgs_tree, source)
-    if wanted is None:
+    if wanted is None or known.get("tree_absent") == wanted:
         return False
     revisions = {known.get("tree_revision"), known.get("nixpkgs_revision")} - {None}
     return known.get("tree_source") != wanted or (wanted != "path" and len(revisions) > 1)
 
 
 def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None:
-    """What the nixpkgs tree says that the settings ask for; None where it cannot be had.
+    """What the nixpkgs tree says that the settings ask for; None where it cannot be had now.
 
     Raises:
+        AbsentError: the release of the catalogue has none.
         DataError: NIXPKGS_TREE names something that is no nixpkgs, or damaged.
     """
     source = tree_source(settings.nixpkgs_tree, fetched.source)
@@ -305,20 +317,24 @@ def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None
         return None
     packages = outline(catalog)
     left_out: list[str] = []
+
+    def skip(path: str, reason: str) -> None:
+        left_out.append(f"{path}: {reason}")
+
     try:
         with progress("bytes of the nixpkgs tree", None) as advance:
             work = Work(settings.output_path.parent, _limits(settings), _increments(advance))
-            with tree_files(
-                place, work, lambda path, why: left_out.append(f"{path}: {why}")
-            ) as files:
+            with tree_files(place, work, skip) as files:
                 tree = read_tree(
                     files,
                     packages.positions,
                     source=source,
                     system=packages.system,
                     revision=None if source == "path" else fetched.revision,
-                    skip=lambda path, why: left_out.append(f"{path}: {why}"),
+                    skip=skip,
                 )
+    except AbsentError:
+        raise
     except (SourceError, DataError) as error:
         if source == "path":
             raise
@@ -495,14 +511,18 @@ def _known_etag(known: dict[str, str], settings: Settings) -> str | None:
     return known.get("catalogue_etag") if from_here else None
 
 
-def _note_etag(fetched: Fetched, known: dict[str, str], settings: Settings) -> None:
-    """Have the next run know the ETag that the same catalogue goes by now, and not download it."""
-    told = {
-        "channel": fetched.channel,
-        "channel_url": settings.public_channel_url,
-        "catalogue_etag": fetched.etag,
-    }
-    if fetched.etag is None or told.items() <= known.items():
+def _note_unchanged(
+    fetched: Fetched, known: dict[str, str], settings: Settings, tree_absent: str | None
+) -> None:
+    """Have the next run know what is new of the same catalogue: its ETag, that it has no tree."""
+    told = {} if tree_absent is None else {"tree_absent": tree_absent}
+    if fetched.etag is not None and fetched.channel is not None:
+        told |= {
+            "channel": fetched.channel,
+            "channel_url": settings.public_channel_url,
+            "catalogue_etag": fetched.etag,
+        }
+    if told.items() <= known.items():
         return
     path = settings.output_path
     with (

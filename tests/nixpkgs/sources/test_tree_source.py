@@ -118,8 +118,22 @@ def test_without_a_tarball_there_is_a_warning_and_an_index(
     report = run(settings)
     assert (report.packages, report.tree) == (len(PACKAGES), None)
     assert "there is no tarball of nixpkgs beside the catalogue" in caplog.text
-    # It is looked for again, and the unchanged catalogue is not indexed again without it.
+    # Of this catalogue it is not asked for again.
     assert run(settings).unchanged
+    assert len(channel.asked("host", TARBALL)) == 1
+    assert channel.asked("if-none-match")[-1] == '"v1"'
+
+
+def test_a_damaged_tarball_is_fetched_again_for_an_unchanged_catalogue(
+    channel: Channel, tmp_path: Path
+) -> None:
+    channel.tree = b"damaged"
+    settings = of_channel(channel, tmp_path)
+    assert run(settings).tree is None
+    assert run(settings).unchanged
+    channel.tree = tarball()
+    report = run(settings)
+    assert (report.unchanged, report.tree) == (False, "channel")
 
 
 @pytest.mark.parametrize("tree", [None, b"damaged", tarball()[:-300]])
@@ -133,7 +147,7 @@ def test_where_a_tree_cannot_be_had_what_the_one_before_said_stays(
     report = run(settings)
     assert (report.packages, report.tree) == (len(PACKAGES) + 2, "channel")
     assert modules_of_serverd(settings) == 1
-    assert "the nixpkgs tree could not be had" in caplog.text
+    assert "used again" in caplog.text
     with connect(settings.output_path, read_only=True) as connection:
         aliases = {name for (name,) in connection.execute("SELECT name FROM aliases").fetchall()}
     # What has become a package is no alias any more.

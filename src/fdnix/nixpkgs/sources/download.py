@@ -41,6 +41,10 @@ _PART_ANSWERS = frozenset(
 )
 
 
+class AbsentError(SourceError):
+    """The server says that there is no such file."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A file that is to be downloaded.
@@ -341,7 +345,7 @@ def _refuse_others(response: httpx.Response, wanted: Wanted) -> None:
     """Raise unless the answer carries the file or a part of it, as it is stored."""
     status, url = response.status_code, wanted.url
     if status in _ABSENT:
-        raise SourceError(f"{wanted.absent}: {url} answered HTTP {status}; {wanted.correct}")
+        raise AbsentError(f"{wanted.absent}: {url} answered HTTP {status}; {wanted.correct}")
     if status in _PASSING:
         raise _TryAgainError(f"HTTP {status}")
     if status not in {httpx.codes.OK, *_PART_ANSWERS}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from fdnix.nixpkgs.tree.nix import bindings
@@ -17,7 +18,7 @@ _CALLS: Final = frozenset({"callPackage", "callPackages"})
 def built_from(content: bytes) -> Iterator[tuple[str, str]]:
     """The attributes that `SET_FILE` builds by `callPackage`, and the path of the file of each."""
     for name, value in bindings(content.decode(errors="replace")):
-        for call, token in zip(value, value[1:], strict=False):
+        for call, token in pairwise(value):
             if call.text in _CALLS and token.text.startswith("."):
                 path = posixpath.normpath(f"{posixpath.dirname(SET_FILE)}/{token.text}")
                 yield name, path if path.endswith(".nix") else f"{path}/default.nix"

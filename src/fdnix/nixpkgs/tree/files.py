@@ -169,10 +169,13 @@ def _members(tar: tarfile.TarFile, directory: Path, skip: Skip) -> Iterator[Tree
         if not member.isreg() or below is None or not wanted(below):
             continue
         if below == PROGRAMS:
-            with tempfile.NamedTemporaryFile(dir=directory) as place:
+            # It has no name there, so that a process that is killed leaves nothing behind.
+            with tempfile.TemporaryFile(dir=directory) as place:
                 if member.size <= MAX_PROGRAMS_BYTES and (file := tar.extractfile(member)):
                     _copy(file, place)
-                    yield TreeFile(PROGRAMS, place=Path(place.name))
+                    yield TreeFile(PROGRAMS, place=Path(f"/dev/fd/{place.fileno()}"))
+                else:
+                    skip(below, f"it has more than {MAX_PROGRAMS_BYTES:,} bytes")
         elif member.size > MAX_FILE_BYTES:
             skip(below, _TOO_LONG)
         elif file := tar.extractfile(member):

@@ -34,9 +34,11 @@ def test_every_bad_value_is_named_at_once_with_what_was_given_and_what_is_accept
                 "VSS_HNSW_M": "many",
                 "FTS_STEMMER": "klingon",
                 "NIXPKGS_SOURCE": "/no/such/file.json",
+                "NIXPKGS_TREE": "/no/such/nixpkgs",
             }
         )
     message = str(caught.value)
+    assert "NIXPKGS_TREE: '/no/such/nixpkgs' is not accepted; expected auto (the" in message
     assert "PROCESSING_MODE: 'fast' is not accepted; expected metadata, embedding" in message
     assert "VSS_HNSW_M: 'many' is not accepted; expected a whole number from 2 to 512" in message
     assert "FTS_STEMMER: 'klingon'" in message

@@ -25,16 +25,20 @@ from fdnix.database.file_info import (
 )
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
+from fdnix.database.tree import standing_tree
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
 from fdnix.embedding.bedrock.batch import bedrock_provider
 from fdnix.embedding.bedrock.estimate import Estimate, estimate
 from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError
-from fdnix.nixpkgs.catalog import Rejected, decode, read_catalog
+from fdnix.errors import DataError, SourceError
+from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
-from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, fetch
+from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
+from fdnix.nixpkgs.sources.download import AbsentError
+from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source
+from fdnix.nixpkgs.tree import Tree, read_tree
 from fdnix.progress import log, progress
 from fdnix.search.build import WordModel
 from fdnix.search.fts import FtsOptions
@@ -55,10 +59,14 @@ _FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 
 @dataclass(frozen=True)
 class MetadataReport:
-    """What the full database holds after the metadata phase: numbers of rows."""
+    """What the full database holds after the metadata phase: numbers of rows.
+
+    `tree` is where the nixpkgs tree is from that joins in; None where there was none.
+    """
 
     source: str
     revision: str | None
+    tree: str | None
     packages: int
     rejected: int
     distinct_texts: int
@@ -197,8 +205,11 @@ def run_metadata(settings: Settings) -> MetadataReport:
             nixpkgs_path=settings.nixpkgs_path,
             channel_url=settings.nixpkgs_channel_url,
             workdir=path.parent,
-            known_etag=_known_etag(known, settings),
-            limits=Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes),
+            # Without a tree that is wanted, the catalogue is needed again.
+            known_etag=None
+            if _lacks_tree(known, settings, "channel")
+            else _known_etag(known, settings),
+            limits=_limits(settings),
             progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
         ) as fetched,
     ):
@@ -221,10 +232,21 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         if fetched.warnings:
             raise DataError(f"{error}\nNix said:\n{fetched.warnings}") from error
         raise
-    if known.get("catalogue_sha256") == catalog.sha256:
+    same = known.get("catalogue_sha256") == catalog.sha256
+    lacks = _lacks_tree(known, settings, fetched.source)
+    tree, tree_absent = None, None
+    if lacks or not same:
+        try:
+            tree = _tree(catalog, fetched, settings)
+        except AbsentError as error:
+            log.warning("there is no nixpkgs tree: %s", error)
+            tree_absent = tree_source(settings.nixpkgs_tree, fetched.source)
+    if same and tree is None:
         log.info("the catalogue is unchanged: nothing to index; --force indexes it all the same")
-        _note_etag(fetched, known, settings)
+        _note_unchanged(fetched, known, settings, tree_absent)
         return _standing_report(known)
+    if tree is None and tree_source(settings.nixpkgs_tree, fetched.source):
+        tree = _tree_before(settings)
     left_out = [Rejected(path, _DOES_NOT_EVALUATE) for path in fetched.left_out]
     if left_out:
         first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
@@ -239,6 +261,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         content_hash=_content_hash,
         dimensions=local.DIMENSIONS,
         rejected_limit=settings.rejected_limit + excused / expected,
+        tree=tree,
         previous=settings.output_path,
         extension_directory=settings.duckdb_extension_directory,
         meta={
@@ -247,6 +270,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
             "channel_url": settings.public_channel_url if fetched.channel else None,
             "nixpkgs_revision": fetched.revision,
             "nix_version": fetched.nix_version,
+            "tree_absent": tree_absent,
             "catalogue_sha256": catalog.sha256,
             "catalogue_etag": fetched.etag,
             "embedding_text_version": TEXT_VERSION,
@@ -256,11 +280,83 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     return MetadataReport(
         fetched.source,
         fetched.revision,
+        None if tree is None else tree.source,
         counts.packages,
         counts.rejected,
         counts.distinct_texts,
         unchanged=False,
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes)
+
+
+def _lacks_tree(known: dict[str, str], settings: Settings, source: str) -> bool:
+    """Whether the standing database was made without the tree that is wanted, or with an older.
+
+    Where its release has none it lacks nothing.
+    """
+    wanted = tree_source(settings.nixpkgs_tree, source)
+    if wanted is None or known.get("tree_absent") == wanted:
+        return False
+    revisions = {known.get("tree_revision"), known.get("nixpkgs_revision")} - {None}
+    return known.get("tree_source") != wanted or (wanted != "path" and len(revisions) > 1)
+
+
+def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None:
+    """What the nixpkgs tree says that the settings ask for; None where it cannot be had now.
+
+    Raises:
+        AbsentError: the release of the catalogue has none.
+        DataError: NIXPKGS_TREE names something that is no nixpkgs, or damaged.
+    """
+    source = tree_source(settings.nixpkgs_tree, fetched.source)
+    place = tree_place(settings.nixpkgs_tree, fetched)
+    if source is None or place is None:
+        return None
+    packages = outline(catalog)
+    left_out: list[str] = []
+
+    def skip(path: str, reason: str) -> None:
+        left_out.append(f"{path}: {reason}")
+
+    try:
+        with progress("bytes of the nixpkgs tree", None) as advance:
+            work = Work(settings.output_path.parent, _limits(settings), _increments(advance))
+            with tree_files(place, work, skip) as files:
+                tree = read_tree(
+                    files,
+                    packages.positions,
+                    source=source,
+                    system=packages.system,
+                    revision=None if source == "path" else fetched.revision,
+                    skip=skip,
+                )
+    except AbsentError:
+        raise
+    except (SourceError, DataError) as error:
+        if source == "path":
+            raise
+        log.warning("the nixpkgs tree could not be had: %s", error)
+        return None
+    if left_out:
+        log.warning("of the nixpkgs tree is left out: %s", "; ".join(left_out[:_FEW_LEFT_OUT]))
+    return tree
+
+
+def _tree_before(settings: Settings) -> Tree | None:
+    """What a tree said to the full database that stands, if it was made with one."""
+    path = settings.output_path
+    if not path.is_file():
+        return None
+    try:
+        tree = standing_tree(path, extension_directory=settings.duckdb_extension_directory)
+    except DataError:
+        return None
+    if tree is not None:
+        log.warning("what the tree of revision %s said is used again", tree.revision or "unknown")
+    return tree
 
 
 def _rows(catalog: Catalog, settings: Settings) -> Iterator[Package | Rejected]:
@@ -416,14 +512,18 @@ def _known_etag(known: dict[str, str], settings: Settings) -> str | None:
     return known.get("catalogue_etag") if from_here else None
 
 
-def _note_etag(fetched: Fetched, known: dict[str, str], settings: Settings) -> None:
-    """Have the next run know the ETag that the same catalogue goes by now, and not download it."""
-    told = {
-        "channel": fetched.channel,
-        "channel_url": settings.public_channel_url,
-        "catalogue_etag": fetched.etag,
-    }
-    if fetched.etag is None or told.items() <= known.items():
+def _note_unchanged(
+    fetched: Fetched, known: dict[str, str], settings: Settings, tree_absent: str | None
+) -> None:
+    """Have the next run know what is new of the same catalogue: its ETag, that it has no tree."""
+    told = {} if tree_absent is None else {"tree_absent": tree_absent}
+    if fetched.etag is not None and fetched.channel is not None:
+        told |= {
+            "channel": fetched.channel,
+            "channel_url": settings.public_channel_url,
+            "catalogue_etag": fetched.etag,
+        }
+    if told.items() <= known.items():
         return
     path = settings.output_path
     with (
@@ -437,6 +537,7 @@ def _standing_report(meta: dict[str, str]) -> MetadataReport:
     return MetadataReport(
         meta["source"],
         meta.get("nixpkgs_revision"),
+        meta.get("tree_source"),
         int(meta["package_count"]),
         int(meta["rejected_count"]),
         int(meta["distinct_text_count"]),

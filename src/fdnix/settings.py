@@ -94,6 +94,12 @@ def _source(value: str) -> str:
     raise ValueError
 
 
+def _tree(value: str) -> str:
+    if value in {"auto", "none"} or Path(value).exists():
+        return value
+    raise ValueError
+
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 # Amazon S3 user guide, "General purpose buckets naming rules".
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -140,6 +146,12 @@ class Settings(BaseModel):
         description="what Nix evaluates: a path, <nixpkgs> or a URL; "
         "the tarball of NIXPKGS_CHANNEL where Nix finds no <nixpkgs>",
     )
+    nixpkgs_tree: Annotated[str, AfterValidator(_tree)] = Field(
+        "auto",
+        description="auto (the nixpkgs that was evaluated, or the tarball of the channel's "
+        "release), none, or a nixpkgs that exists: a directory, or a tarball such as "
+        "nixexprs.tar.xz",
+    )
     nixpkgs_timeout: float = Field(
         3600,
         gt=0,
@@ -150,7 +162,8 @@ class Settings(BaseModel):
         1_000_000_000,
         gt=0,
         le=1 << 40,
-        description="a whole number of bytes above 0 that the catalogue may have, unpacked",
+        description="a whole number of bytes above 0 that the catalogue, or the tarball of a "
+        "nixpkgs tree, may have, unpacked",
     )
     rejected_limit: float = Field(
         0.01, ge=0, le=1, description="the share of entries that may be rejected, from 0 to 1"

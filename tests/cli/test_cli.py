@@ -330,6 +330,7 @@ def test_one_malformed_entry_in_a_hundred_is_rejected_and_the_rest_indexed(
     assert json.loads(ended.out)["metadata"] | {"source": ""} == {
         "source": "",
         "revision": None,
+        "tree": None,
         "packages": 99,
         "rejected": 1,
         "distinct_texts": 99,

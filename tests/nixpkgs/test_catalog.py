@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import brotli
@@ -15,7 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdnix.errors import DataError
-from fdnix.nixpkgs.catalog import MAX_ENTRY_BYTES, Catalog, Rejected, decode, read_catalog
+from fdnix.nixpkgs.catalog import (
+    MAX_ENTRY_BYTES,
+    Catalog,
+    Outline,
+    Rejected,
+    decode,
+    outline,
+    read_catalog,
+)
 from fdnix.nixpkgs.compression import unpacked
 from fdnix.nixpkgs.package import Package
 
@@ -446,3 +455,19 @@ def test_a_hundred_megabytes_in_one_string_are_rejected_by_name(tmp_path: Path) 
         "big": f"the entry is 100,000,011 bytes of JSON, more than the {MAX_ENTRY_BYTES:,} it may"
         " have"
     }
+
+
+def test_an_outline_has_positions_below_the_root_and_the_commonest_system(tmp_path: Path) -> None:
+    entries = {
+        "a": {
+            "name": "a-1",
+            "system": "x86_64-linux",
+            "meta": {"position": "/nixpkgs/pkgs/a.nix:3"},
+        },
+        "b": {"name": "b-1", "system": "aarch64-linux", "meta": {"position": "pkgs/b.nix:1"}},
+        "c": {"name": "c-1", "system": "x86_64-linux", "meta": {}},
+        "bad": {"meta": 3},
+    }
+    assert outline(replace(_read(tmp_path, entries), root="/nixpkgs")) == Outline(
+        {"a": "pkgs/a.nix:3", "b": "pkgs/b.nix:1", "c": None, "bad": None}, "x86_64-linux"
+    )

@@ -45,6 +45,8 @@ class Channel:
 
     url: str = ""
     catalogue: bytes = b""
+    tree: bytes | None = None
+    """The tarball of the release's nixpkgs, which has the ETag of the catalogue too."""
     etag: str | None = '"v1"'
     revision: bytes | None = REVISION.encode() + b"\n"
     ranges: bool = True
@@ -52,15 +54,16 @@ class Channel:
     """The directory the channel redirects to, as channels.nixos.org redirects to a release."""
     faults: list[Fault] = field(default_factory=list)
     """One for each coming request for the catalogue; without one, the answer is right."""
+    tree_faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
-    def asked(self, header: str) -> list[str | None]:
-        """Return a header's value in every request for the catalogue, in their order."""
+    def asked(self, header: str, name: str = "packages.json.br") -> list[str | None]:
+        """Return a header's value in every request for the file `name`, in their order."""
         return [
             headers.get(header.lower())
             for path, headers in self.requests
-            if path.endswith("/packages.json.br")
+            if path.endswith(f"/{name}")
         ]
 
 
@@ -89,13 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif name == "git-revision" and self.server.channel.revision is not None:
             self.reply(200, self.server.channel.revision)
         elif name == "packages.json.br":
-            self.catalogue(
-                self.server.channel.faults.pop(0) if self.server.channel.faults else Fault()
-            )
+            self.file(self.server.channel.catalogue, self.server.channel.faults)
+        elif name == "nixexprs.tar.xz" and self.server.channel.tree is not None:
+            self.file(self.server.channel.tree, self.server.channel.tree_faults)
         else:
             self.reply(404, b"")
 
-    def catalogue(self, fault: Fault) -> None:
+    def file(self, body: bytes, faults: list[Fault]) -> None:
+        fault = faults.pop(0) if faults else Fault()
         if fault.status != 200:
             self.reply(fault.status, b"")
             return
@@ -106,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         ):
             self.reply(304, b"", headers)
             return
-        status, body = 200, self.server.channel.catalogue
+        status = 200
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         same = fault.blind_to_if_range or self.headers["If-Range"] in {
             None,

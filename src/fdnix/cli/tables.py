@@ -46,6 +46,7 @@ def run_table(report: RunReport) -> None:
     if metadata := report.metadata:
         table.add_row("source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
         table.add_row("nixpkgs revision", metadata.revision or "unknown")
+        table.add_row("nixpkgs tree", metadata.tree or "none")
         table.add_row("packages", f"{metadata.packages:,}")
         table.add_row("rejected", f"{metadata.rejected:,}")
         table.add_row("distinct texts", f"{metadata.distinct_texts:,}")

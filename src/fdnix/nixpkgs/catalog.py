@@ -18,7 +18,7 @@ import msgspec
 
 from fdnix.errors import DataError
 from fdnix.nixpkgs.compression import RAISE_LIMIT, unpacked
-from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, normalise
+from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, below, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,11 +50,53 @@ class Catalog:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What the packages of a catalogue are, before they are decoded.
+
+    Attributes:
+        positions: attribute path to position, `file:line` below the root of nixpkgs; None where
+            none is known.
+        system: that most packages were evaluated for.
+    """
+
+    positions: dict[str, str | None]
+    system: str | None
+
+
+@dataclass(frozen=True)
 class Rejected:
     """An entry that did not become a package, and why."""
 
     package_id: str
     reason: str
+
+
+def outline(catalog: Catalog) -> Outline:
+    """The outline of the catalogue."""
+    positions: dict[str, str | None] = {}
+    systems: Counter[str] = Counter()
+    for package_id, raw in catalog.entries.items():
+        try:
+            entry = _decode_placed(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            entry = _Placed()
+        position = None if entry.meta is None else entry.meta.position
+        positions[package_id] = below(catalog.root, position)
+        if entry.system:
+            systems[entry.system] += 1
+    return Outline(positions, next((system for system, _ in systems.most_common(1)), None))
+
+
+class _PlacedMeta(msgspec.Struct, frozen=True, gc=False):
+    position: str | None = None
+
+
+class _Placed(msgspec.Struct, frozen=True, gc=False):
+    meta: _PlacedMeta | None = None
+    system: str | None = None
+
+
+_decode_placed = msgspec.json.Decoder(_Placed).decode
 
 
 def read_catalog(path: Path, root: Path | None = None, *, max_bytes: int = MAX_BYTES) -> Catalog:

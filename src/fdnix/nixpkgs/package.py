@@ -137,7 +137,7 @@ def normalise(
     columns: dict[str, Any] = {field.column: _read(meta, field) for field in _FIELDS}
     if others := cast("tuple[str, ...]", _read(meta, _TEAMS_AMONG_MAINTAINERS)):
         columns["teams"] = distinct((*columns["teams"], *others))
-    columns["position"] = _below(root, columns["position"])
+    columns["position"] = below(root, columns["position"])
     return Package(
         package_id=checked_id(package_id),
         attribute_set=attribute_set and sys.intern(attribute_set),
@@ -296,7 +296,7 @@ class _Identifiers(msgspec.Struct, frozen=True, gc=False):
 _decode_identifiers = msgspec.json.Decoder(_Identifiers).decode
 
 
-def _below(root: str | None, position: str | None) -> str | None:
+def below(root: str | None, position: str | None) -> str | None:
     """Return file:line, relative to the root of nixpkgs if it is in there."""
     return position.removeprefix(f"{root}/") if root and position else position
 

@@ -19,7 +19,7 @@ from fdnix.nixpkgs.sources.source import Fetched, Limits, Progress, Source, Unch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Fetched", "Limits", "Progress", "Source", "Unchanged", "choose", "fetch"]
+__all__ = ["Fetched", "Limits", "Progress", "Source", "Unchanged", "Work", "choose", "fetch"]
 
 
 def _silent(_done: int, _total: int | None) -> None:

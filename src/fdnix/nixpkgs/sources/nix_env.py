@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import unquote
 
+import httpx
 import msgspec
 
 from fdnix.errors import SourceError
+from fdnix.nixpkgs.sources.download import tarball
 from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
 from fdnix.nixpkgs.sources.source import Fetched, nameless_file
 from fdnix.nixpkgs.text import nix_string
@@ -30,6 +32,7 @@ from fdnix.nixpkgs.text import nix_string
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from fdnix.nixpkgs.sources.download import Wanted
     from fdnix.nixpkgs.sources.source import Work
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|channel:|flake:)", re.IGNORECASE)
@@ -108,6 +111,7 @@ class NixEnv:
                 nix_version=_version(),
                 warnings=outcome.stderr.strip()[-_WARNINGS_KEPT:] or None,
                 root=nixpkgs.directory,
+                tree=nixpkgs.directory or _tarball(self._to_evaluate()),
                 left_out=listed.left_out,
             )
 
@@ -196,6 +200,18 @@ def _without_login(address: str) -> tuple[str, str | None]:
 _LOGIN = re.compile(
     r"(?P<scheme>https?://)(?P<user>[^/?#@:]*)(?::(?P<password>[^/?#@]*))?@", re.IGNORECASE
 )
+
+
+def _tarball(address: str) -> Wanted | None:
+    """What is to be downloaded to have the nixpkgs that Nix downloaded; None where it is no URL."""
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return None
+    if url.scheme not in {"http", "https"}:
+        return None
+    auth = (url.username, url.password) if url.userinfo else None
+    return tarball(url.copy_with(userinfo=b""), auth)
 
 
 def _login_for_nix(login: str | None, directory: Path) -> dict[str, str]:

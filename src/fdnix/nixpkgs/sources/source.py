@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from fdnix.nixpkgs.sources.download import Wanted
+
 
 SourceName = Literal["nixpkgs", "nix-env", "channel", "sample", "file"]
 
@@ -52,6 +54,8 @@ class Fetched:
     """The end of what Nix wrote to stderr although it succeeded."""
     root: Path | None = None
     """The directory of the nixpkgs that was evaluated, which positions start with."""
+    tree: Path | Wanted | None = None
+    """Where the nixpkgs is that the catalogue was made from: its directory, or its tarball."""
     left_out: tuple[str, ...] = ()
     """Attribute paths of packages that are missing, since something of them does not evaluate."""
 

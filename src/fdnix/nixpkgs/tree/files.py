@@ -44,10 +44,10 @@ _FOLDERS: Final = {
 }
 # Written by programs: they name packages by the thousand, and say nothing of one.
 _GENERATED: Final = (
-    "pkgs/development/haskell-modules/",
-    "pkgs/development/r-modules/",
-    "pkgs/development/lisp-modules/",
-    "pkgs/tools/typesetting/tex/texlive/",
+    "pkgs/development/haskell-modules/hackage-packages.nix",
+    "pkgs/development/lisp-modules/imported.nix",
+    "pkgs/tools/typesetting/tex/texlive/tlpdb.nix",
+    "pkgs/tools/typesetting/tex/texlive/fixed-hashes.nix",
 )
 _GIT_REVISION: Final = re.compile(r"[0-9a-f]{7,40}")
 
@@ -147,11 +147,16 @@ def in_tarball(
     if len(data) > max_bytes:
         raise DataError(f"{path}: is larger than {max_bytes:,} bytes; raise NIXPKGS_MAX_BYTES")
     stream = BufferedReader(_Pieces(unpacked_pieces(data, str(path), max_bytes)), 1 << 20)
+    found = False
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
-            yield from _members(tar, directory, skip)
+            for member in _members(tar, directory, skip):
+                found = found or member.path.startswith("pkgs/")
+                yield member
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: is no tarball, or damaged ({error}); fetch it again") from error
+    if not found:
+        raise DataError(f"{path}: is no nixpkgs: it has no folder pkgs")
 
 
 def _members(tar: tarfile.TarFile, directory: Path, skip: Skip) -> Iterator[TreeFile]:
@@ -164,10 +169,13 @@ def _members(tar: tarfile.TarFile, directory: Path, skip: Skip) -> Iterator[Tree
         if not member.isreg() or below is None or not wanted(below):
             continue
         if below == PROGRAMS:
-            with tempfile.NamedTemporaryFile(dir=directory) as place:
+            # It has no name there, so that a process that is killed leaves nothing behind.
+            with tempfile.TemporaryFile(dir=directory) as place:
                 if member.size <= MAX_PROGRAMS_BYTES and (file := tar.extractfile(member)):
                     _copy(file, place)
-                    yield TreeFile(PROGRAMS, place=Path(place.name))
+                    yield TreeFile(PROGRAMS, place=Path(f"/dev/fd/{place.fileno()}"))
+                else:
+                    skip(below, f"it has more than {MAX_PROGRAMS_BYTES:,} bytes")
         elif member.size > MAX_FILE_BYTES:
             skip(below, _TOO_LONG)
         elif file := tar.extractfile(member):

@@ -24,8 +24,15 @@ _BY_NAME: Final = "pkgs/by-name/"
 class Owners:
     """The packages of a catalogue, by the names and the files of a tree."""
 
-    def __init__(self, packages: Mapping[str, str | None], aliases: Iterable[Alias]) -> None:
-        """Take attribute paths with their positions (`file:line`), and the tree's aliases.
+    def __init__(
+        self,
+        packages: Mapping[str, str | None],
+        aliases: Iterable[Alias],
+        built: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Take attribute paths with their positions (`file:line`), and what the tree says of names.
+
+        That is its aliases, and which attributes are built from which file.
 
         Of two aliases of one name the first counts.
         """
@@ -42,10 +49,13 @@ class Owners:
                 self._words[word] = min(name, self._words.get(word, name))
             if position:
                 self._files[position.rpartition(":")[0]].append(name)
+        for name, path in built:
+            if name in packages and name not in self._files[path]:
+                self._files[path].append(name)
 
     def package(self, name: str) -> str | None:
-        """The package of that very name."""
-        return name if name in self._packages else None
+        """The package of that very path, whose set may be an alias."""
+        return self._through_aliases(name) if "." in name or name in self._packages else None
 
     def attribute(self, name: str) -> str | None:
         """The package that an attribute path leads to: through aliases, or as a part of it."""

@@ -29,8 +29,7 @@ _ELSEWHERE: Final = frozenset(
 _OURSELVES: Final = frozenset(
     {"", "finalAttrs.finalPackage", "finalPackage", "self", "finalAttrs.out", "out"}
 )
-_COMMAND: Final = re.compile(r"\b(?:install|cp|mv|ln|installBin)\b[^;&|]*\Z")
-_REMOVED: Final = re.compile(r"\brm\b[^;&|]*\Z")
+_INSTALLERS: Final = frozenset({"install", "cp", "mv", "ln", "installBin"})
 _LOOP: Final = re.compile(r"\bfor (?P<variable>\w+) in (?P<words>[^;\n$*`]+)")
 _ASSIGNED: Final = re.compile(r"(?P<name>pname|mainProgram) = \"(?P<value>[\w.+-]+)\"")
 # What names a program without a folder, by a word without which it is not looked for.
@@ -47,15 +46,17 @@ _NAMED: Final = tuple(
         ("makeDesktopItem", r"exec = (?P<nix>(?:\w+\.)*(?:pname|mainProgram));"),
     )
 )
-_LISTED: Final = re.compile(r"(?:subPackages|executables) = \[(?P<items>[^\]]*)\]")
+_DESKTOP_NAME: Final = re.compile(r"makeDesktopItem(?: rec)? \{\s+name = \"(?P<name>[\w+-]+)\";")
+_LISTED: Final = re.compile(r"(?:subPackages|executables) = \[(?P<items>[^\]]{0,5000})\]")
 _ITEM: Final = re.compile(r'"([^"]+)"')
 # In build texts of many packages, as what they are run with or in paths that are no programs.
-_NO_PROGRAMS: Final = frozenset({"env", "sh", "activate", "bin", "sbin", "lib", "share", "out"})
+_NO_PROGRAMS: Final = frozenset({"activate", "bin", "sbin", "lib", "share", "out"})
 _NO_PROGRAM: Final = re.compile(r"\.(?:app|desktop|dSYM|icns|bat|png|svg|jar|dll|so|[1-8])\Z")
 
 
 _VARIABLE: Final = re.compile(r"\$(?:\{([\w.]+)\}|(\w+))")
-_NEXT_COMMAND: Final = re.compile(r"[;&|]")
+_NEXT_COMMAND: Final = re.compile(r"[;&|]+")
+_ENDS: Final = frozenset({"/", " ", "\n", ";", '"', "'"})
 _LEADS: Final = ("/", '"', "'", "(", "./", " ", "\n", "\t")
 _GOES_ON: Final = frozenset({"*", "?", "$", "/"})
 
@@ -86,41 +87,62 @@ def named_programs(text: str) -> Named:
         for match in _GET_EXE.finditer(text):
             named.add(match["path"], file.words(match["name"]))
     at = 0
-    while (at := text.find("bin/", at)) >= 0:
-        at += len("bin/")
-        _in_folder(file, at, named)
-    for word, pattern in _NAMED:
-        if word in text:
-            for match in pattern.finditer(text):
-                found = match[1] if "name" in pattern.groupindex else f"${{{match[1]}}}"
-                named.add("", file.words(found))
-    if " = [" in text:
-        for match in _LISTED.finditer(text):
-            for item in _ITEM.findall(match["items"]):
-                last = item.rstrip("/").rpartition("/")[2]
-                named.add("", file.words("${pname}" if last in {".", ""} else last))
+    while (at := text.find("bin", at)) >= 0:
+        at += len("bin")
+        if text[at : at + 1] in _ENDS:
+            _in_folder(file, at, named)
+    named.add("", list(_without_folder(file, named)))
     return named
 
 
+def _without_folder(file: _File, named: Named) -> Iterator[str]:
+    """The programs that are named where no folder of programs is."""
+    for word, pattern in _NAMED:
+        for match in pattern.finditer(file.text) if word in file.text else ():
+            found = match[1] if "name" in pattern.groupindex else f"${{{match[1]}}}"
+            yield from file.words(found)
+    if "makeDesktopItem" in file.text:
+        own = {name.casefold() for name in named.own}
+        for match in _DESKTOP_NAME.finditer(file.text):
+            if match["name"].casefold() not in own:
+                yield from file.words(match["name"])
+    lists = "subPackages" in file.text or "executables" in file.text
+    for match in _LISTED.finditer(file.text) if lists else ():
+        for item in _ITEM.findall(match["items"]):
+            last = item.rstrip("/").rpartition("/")[2]
+            yield from file.words("${pname}" if last in {".", ""} else last)
+
+
 def _in_folder(file: _File, at: int, named: Named) -> None:
-    """Add the programs that stand behind `bin/`, which ends at `at`."""
+    """Add the programs in the folder whose name, `bin` or `sbin`, ends at `at`."""
     text = file.text
-    start = at - (5 if text.startswith("sbin/", at - 5) else 4)
+    start = at - (4 if text.startswith("sbin", at - 4) else 3)
     before = text[max(0, start - _LOOKED_BACK) : start]
     if not before.endswith(_LEADS):
         return
-    name = _NAME.match(text, at)
+    name = _NAME.match(text, at + 1) if text[at] == "/" else None
     package = _PACKAGE.search(before)
     # `''${out}` is the shell's.
     if package and not before[: package.start()].endswith("''"):
         if name:
             named.add(package["path"], file.words(name[0]))
     elif _is_own(before):
-        line = text[text.rfind("\n", 0, start) + 1 : start]
+        command = _command(text, start)
         if name is None:
-            named.add("", _installed(file, start))
-        elif not _REMOVED.search(line) and text[name.end() : name.end() + 1] not in _GOES_ON:
+            named.add("", _installed(file, command))
+        elif not command.startswith("rm ") and text[name.end() : name.end() + 1] not in _GOES_ON:
             named.add("", file.words(name[0]))
+
+
+def _command(text: str, at: int) -> str:
+    """The command of the shell around `at`, which a backslash takes over the end of a line."""
+    start = text.rfind("\n", 0, at) + 1
+    while text.endswith("\\\n", 0, start):
+        start = text.rfind("\n", 0, start - 1) + 1
+    end = text.find("\n", at)
+    before = _NEXT_COMMAND.split(text[start:at])[-1]
+    after = _NEXT_COMMAND.split(text[at : end if end >= 0 else None], maxsplit=1)[0]
+    return (before + after).strip()
 
 
 def _is_own(before: str) -> bool:
@@ -132,17 +154,10 @@ def _is_own(before: str) -> bool:
     return bool(_PLACEHOLDER.search(before) or _BARE.search(before))
 
 
-def _installed(file: _File, at: int) -> Iterator[str]:
-    """The files that the command around `at` puts into a folder of programs."""
-    text = file.text
-    start = text.rfind("\n", 0, at) + 1
-    while text.endswith("\\\n", 0, start):
-        start = text.rfind("\n", 0, start - 1) + 1
-    end = text.find("\n", at)
-    if not _COMMAND.search(text[start:at]):
-        return
-    command = _NEXT_COMMAND.split(text[start : end if end >= 0 else None])[0]
-    for word in command.split()[1:]:
+def _installed(file: _File, command: str) -> Iterator[str]:
+    """The files that a command puts into a folder of programs."""
+    first, *words = command.split() or [""]
+    for word in words if first in _INSTALLERS else ():
         path = word.strip("\"'")
         last = path.rpartition("/")[2]
         if not path.startswith("-") and not path.isdigit() and last not in _NO_PROGRAMS:
@@ -181,5 +196,10 @@ class _File:
         variable = _VARIABLE.search(name)
         if variable is None:
             return [name]
-        values = self.variables.get((variable[1] or variable[2]).rpartition(".")[2], [])
+        values = self.variables.get((variable[1] or variable[2]).rpartition(".")[2])
+        if values is None:
+            # What is not known is a version or a variant at the end of a name, or no name.
+            start = name[: variable.start()]
+            whole = variable.end() == len(name) and not start.endswith(("-", "_", "."))
+            return [start] if whole else []
         return [name[: variable.start()] + value + name[variable.end() :] for value in values]

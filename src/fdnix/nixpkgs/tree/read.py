@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fdnix.errors import DataError
 from fdnix.nixpkgs.tree.aliases import ALIAS_FILES, DEPRECATED_FILES, read_aliases
+from fdnix.nixpkgs.tree.built import SET_FILE, built_from
 from fdnix.nixpkgs.tree.files import PROGRAMS, REVISION, Skip, ignored, revision_of
 from fdnix.nixpkgs.tree.listed import listed_programs
 from fdnix.nixpkgs.tree.nix import arguments
@@ -61,10 +62,11 @@ class _Read:
     skip: Skip
     revision: str | None = None
     aliases: dict[str, list[Alias]] = field(default_factory=dict)
+    built: list[tuple[str, str]] = field(default_factory=list)
     mentions: defaultdict[Mention, set[str]] = field(default_factory=lambda: defaultdict(set))
     listed_programs: dict[str, list[str]] = field(default_factory=dict)
     file_texts: dict[str, list[str]] = field(default_factory=dict)
-    modules: list[_Module] = field(default_factory=list)
+    modules: dict[str, _Module] = field(default_factory=dict)
     own_programs: dict[str, list[str]] = field(default_factory=dict)
     programs: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     word_programs: defaultdict[str, dict[str, None]] = field(
@@ -83,6 +85,8 @@ class _Read:
             self.revision = revision_of(content)
         elif path in ALIAS_FILES or path in DEPRECATED_FILES:
             self.aliases[path] = list(read_aliases(path, content))
+            if path == SET_FILE:
+                self.built = list(built_from(content))
         else:
             self._text(path, content.decode(errors="replace"))
 
@@ -104,7 +108,7 @@ class _Read:
         elif path.startswith("nixos/modules/"):
             package = next(iter(package_options(text)), None)
             texts = list(module_texts(path, text))
-            self.modules.append(_Module(own_names(path, text), package, texts))
+            self.modules[path] = _Module(own_names(path, text), package, texts)
             for its in _ITS_PACKAGE if package else ():
                 self.programs[str(package)] |= named.others.get(its, {})
 
@@ -145,7 +149,7 @@ def read_tree(
     for file in files:
         read.file(file)
     aliases = (read.aliases.get(path, []) for path in (*ALIAS_FILES, *DEPRECATED_FILES))
-    owners = Owners(packages, chain.from_iterable(aliases))
+    owners = Owners(packages, chain.from_iterable(aliases), read.built)
     return Tree(
         source=source,
         revision=revision or read.revision,
@@ -165,7 +169,9 @@ def _usage(read: _Read, owners: Owners) -> dict[str, Usage]:
     for mention, paths in read.mentions.items():
         if package := forms[mention.form](mention.name):
             files[package][mention.kind] |= paths
-    modules = Counter(package for module in read.modules for package in module.owners(owners))
+    modules = Counter(
+        package for module in read.modules.values() for package in module.owners(owners)
+    )
     return {
         package: Usage(
             own_modules=modules[package],
@@ -177,10 +183,10 @@ def _usage(read: _Read, owners: Owners) -> dict[str, Usage]:
 
 def _texts(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for module in read.modules:
+    for _, module in sorted(read.modules.items()):
         for package in module.owners(owners):
             found[package] |= dict.fromkeys(module.texts)
-    for path, texts in read.file_texts.items():
+    for path, texts in sorted(read.file_texts.items()):
         builds = list(owners.of_file(path))
         for package in builds if len(builds) <= _MOST_OF_ONE_TEXT else ():
             found[package] |= dict.fromkeys(texts)
@@ -189,20 +195,20 @@ def _texts(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
 
 def _programs(read: _Read, owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for path, programs in read.own_programs.items():
+    for path, programs in sorted(read.own_programs.items()):
         for package in owners.of_file(path):
             found[package] |= dict.fromkeys(programs)
-    named = [(owners.attribute(name), others) for name, others in read.programs.items()]
-    called = [(owners.word(name), others) for name, others in read.word_programs.items()]
+    named = [(owners.attribute(name), others) for name, others in sorted(read.programs.items())]
+    called = [(owners.word(name), others) for name, others in sorted(read.word_programs.items())]
     for owner, others in named + called:
         if owner:
-            found[owner] |= others
+            found[owner] |= dict.fromkeys(sorted(others))
     return _tuples(found)
 
 
 def _of_attributes(said: Mapping[str, Iterable[str]], owners: Owners) -> dict[str, tuple[str, ...]]:
     found: _Found = defaultdict(dict)
-    for name, values in said.items():
+    for name, values in sorted(said.items()):
         if package := owners.attribute(name):
             found[package] |= dict.fromkeys(values)
     return _tuples(found)

@@ -15,7 +15,9 @@ _STRING: Final = r"(?:\"(?P<plain>[^\"\n]{3,300})\"|''(?P<indented>[^']{3,600})'
 _ENABLED: Final = re.compile(
     rf"\benable\s+=\s+(?:lib\.)?mkEnableOption\s+\(?(?:lib\.mdDoc )?{_STRING}"
 )
-_ENABLE: Final = re.compile(rf"\benable = (?:lib\.)?mkOption \{{[^}}]*?description = {_STRING}")
+_ENABLE: Final = re.compile(
+    rf"\benable = (?:lib\.)?mkOption \{{[^}}]{{0,1500}}?description = {_STRING}"
+)
 # How the description of an option `enable` begins, before it says what is enabled.
 _WHETHER: Final = re.compile(
     r"(?:whether|if|set (?:this )?to true|this option|enables?)\b"

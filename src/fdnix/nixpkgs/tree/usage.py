@@ -24,13 +24,14 @@ _ATTRIBUTE: Final = r"[A-Za-z_][\w'-]*(?:\.[A-Za-z_][\w'-]*)*"
 _NAME: Final = re.compile(_ATTRIBUTE)
 _TAKEN: Final = re.compile(rf"pkgs\.(?P<path>{_ATTRIBUTE})")
 _LISTED: Final = re.compile(
-    r"with pkgs;\s*\[(?P<names>[^\]]*)\]|inherit \(pkgs\)(?P<inherited>[^;]*);"
+    r"with pkgs;\s*\[(?P<names>[^\]]{0,5000})\]|inherit \(pkgs\)(?P<inherited>[^;]{0,5000});"
 )
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _STRINGS: Final = re.compile(r'"([^"]+)"')
+_ITS_DEFAULT: Final = r"(\"[^\"]{1,200}\"|\[[^\]]{0,200}\])"
 _OPTION: Final = re.compile(
-    rf"mkPackageOption pkgs(?P<set>(?:\.{_ATTRIBUTE})?) (?P<name>\"[^\"]+\"|\[[^\]]*\])"
-    r"(?: \{[^}]*?default = (?P<default>\"[^\"]+\"|\[[^\]]*\]))?"
+    rf"mkPackageOption pkgs(?P<set>(?:\.{_ATTRIBUTE})?) {_ITS_DEFAULT}"
+    rf"(?: \{{[^}}]{{0,500}}?default = {_ITS_DEFAULT})?"
 )
 _DEFAULT: Final = re.compile(rf"default = pkgs\.(?P<path>{_ATTRIBUTE});")
 _OPTIONS: Final = r"(?:services|programs|virtualisation)\.(?P<name>[A-Za-z_][\w'-]*)"
@@ -58,7 +59,7 @@ def package_options(text: str) -> list[str]:
     found = []
     if "mkPackageOption" in text:
         for match in _OPTION.finditer(text):
-            parts = _STRINGS.findall(match["default"] or match["name"])
+            parts = _STRINGS.findall(match[3] or match[2])
             found.append(".".join([*filter(None, [match["set"].strip(".")]), *parts]))
     found += [match["path"] for match in _DEFAULT.finditer(text)]
     return list(dict.fromkeys(found))

@@ -76,17 +76,17 @@ def create_search(
         SettingsError: `popularity` is not such a file.
     """
     dimensions, head = vector_lengths(source)
-    for name in ("text", "entries", "packages"):
+    for name in ("text", "entries", "inverted_index", "weights"):
         connection.execute(read_sql("search", name))
+    _create_popularity(connection, popularity)
+    connection.execute(read_sql("search", "packages"))
     connection.execute(
         "CREATE TABLE packages_fts_source AS FROM source.packages_fts_source ORDER BY package_id"
     )
     create_fts(connection, fts)
     connection.execute(read_sql("search", "texts_view"))
-    connection.execute(read_sql("search", "inverted_index"))
     _create_vocabulary(connection, words.embed_words)
-    connection.execute(read_sql("search", "weights"))
-    _create_entries(connection, popularity)
+    connection.execute(read_sql("search", "prior"))
     _create_embeddings(connection, dimensions, head)
     connection.execute(read_sql("search", "indexes"))
     embeds = source.get("embedding_model") == words.name
@@ -133,7 +133,7 @@ def _packed(similarity: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.round(255 * np.clip(similarity, 0, 1)).astype(np.uint8)
 
 
-def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | None) -> None:
+def _create_popularity(connection: duckdb.DuckDBPyConnection, popularity: Path | None) -> None:
     numbers: dict[str, float] = {}
     if popularity is not None:
         try:
@@ -150,8 +150,7 @@ def _create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | No
         "number": pa.array(numbers.values(), pa.float64()),
     }
     connection.register("outside", pa.table(table))
-    for name in ("popularity", "prior"):
-        connection.execute(read_sql("search", name))
+    connection.execute(read_sql("search", "popularity"))
     connection.unregister("outside")
 
 

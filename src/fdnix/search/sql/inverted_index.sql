@@ -122,13 +122,19 @@ FROM weighed LEFT JOIN of_phrases USING (term_id, entry_id)
 GROUP BY term_id
 ORDER BY term_id;
 
--- Whole names, glued. kind: 0 the package's own name, 1 its program or pname.
+-- Whole names, glued. kind: 0 the package's own name, 1 its main program or pname, 2 another program,
+-- 3 what nixpkgs calls it besides, or called it once.
 CREATE TABLE search_names AS
 WITH raw AS (
     SELECT entry_id, fdnix_glue(attribute_name) AS name, 0 AS kind FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(base_name), 0 FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(plain_pname), 1 FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(main_program), 1 FROM variant_source
+    UNION ALL SELECT entry_id, fdnix_glue(unnest(programs)), 2 FROM entry_source
+    UNION ALL
+    SELECT entry_id, fdnix_glue(a.name), 3
+    FROM source.aliases AS a JOIN variant_source ON package_id = target
+    WHERE NOT contains(a.name, '.')
 )
 SELECT
     left(name, 3) AS start,

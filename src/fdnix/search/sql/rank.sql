@@ -145,7 +145,8 @@ FROM (
         score,
         CASE how
             WHEN 'name' THEN 'exact name'
-            WHEN 'program' THEN 'name of its program or its derivation'
+            WHEN 'program' THEN 'name of a program of it or of its derivation'
+            WHEN 'alias' THEN 'nixpkgs has this name for it'
             WHEN 'prefix' THEN 'name starts with the query'
             WHEN 'spelling' THEN 'name is spelt like the query'
             ELSE CASE

@@ -164,6 +164,7 @@ CREATE OR REPLACE MACRO fdnix_score(
     + w.name_fit * name_fit
     + CASE how
         WHEN 'name' THEN w.exact_name
+        WHEN 'alias' THEN w.exact_name
         WHEN 'program' THEN w.exact_program
         WHEN 'prefix' THEN w.prefix
         ELSE 0 END

@@ -170,6 +170,8 @@ def test_the_revision_is_the_trees_own(tmp_path: Path) -> None:
         "mkPackageOption pkgs " * 20_000,
         "for x in a " * 20_000,
         'makeDesktopItem { categories = [ "' * 10_000,
+        "install $out/bin/a " * 50_000,
+        "for a in " + "b " * 50_000 + "\n" + "$out/bin/$a " * 1000,
         "bin/" * 20_000 + "${" * 20_000,
         "[a](" * 20_000,
         "systemd.services.x = {\n" * 10_000,

@@ -6,11 +6,12 @@ import os
 import re
 import stat
 import tarfile
-import tempfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
 from typing import TYPE_CHECKING, Final
 
 from fdnix.errors import DataError
@@ -169,13 +170,11 @@ def _members(tar: tarfile.TarFile, directory: Path, skip: Skip) -> Iterator[Tree
         if not member.isreg() or below is None or not wanted(below):
             continue
         if below == PROGRAMS:
-            # It has no name there, so that a process that is killed leaves nothing behind.
-            with tempfile.TemporaryFile(dir=directory) as place:
-                if member.size <= MAX_PROGRAMS_BYTES and (file := tar.extractfile(member)):
-                    _copy(file, place)
-                    yield TreeFile(PROGRAMS, place=Path(f"/dev/fd/{place.fileno()}"))
-                else:
-                    skip(below, f"it has more than {MAX_PROGRAMS_BYTES:,} bytes")
+            if member.size > MAX_PROGRAMS_BYTES:
+                skip(below, f"it has more than {MAX_PROGRAMS_BYTES:,} bytes")
+            elif file := tar.extractfile(member):
+                with _copied(file, directory / f"{PROGRAMS}.part") as place:
+                    yield TreeFile(PROGRAMS, place=place)
         elif member.size > MAX_FILE_BYTES:
             skip(below, _TOO_LONG)
         elif file := tar.extractfile(member):
@@ -188,10 +187,16 @@ def _below(name: str) -> str | None:
     return None if name.startswith("/") or ".." in parts else "/".join(parts[1:])
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    while chunk := source.read(1 << 20):
-        target.write(chunk)
-    target.flush()
+@contextmanager
+def _copied(source: IO[bytes], place: Path) -> Iterator[Path]:
+    """Yield `place` with what `source` holds; what a killed run left there is replaced."""
+    place.unlink(missing_ok=True)
+    try:
+        with place.open("xb") as target:
+            copyfileobj(source, target)
+        yield place
+    finally:
+        place.unlink(missing_ok=True)
 
 
 class _Pieces(RawIOBase):

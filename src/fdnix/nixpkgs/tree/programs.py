@@ -21,6 +21,12 @@ _BARE: Final = re.compile(r"(?:\A|[\s\"'(])(?:\./)?\Z")
 _GET_EXE: Final = re.compile(
     r"getExe'\s+\(?(?P<path>[A-Za-z_][\w'.-]*)\)?\s+\"(?P<name>[\w.+-]+)\""
 )
+_VARIABLE: Final = re.compile(r"\$(?:\{([\w.]+)\}|(\w+))")
+_BETWEEN_COMMANDS: Final = re.compile(r"[;&|\n]")
+_LONGEST_COMMAND: Final = 1000
+_ENDS: Final = frozenset({"/", " ", "\n", ";", '"', "'"})
+_LEADS: Final = ("/", '"', "'", "(", "./", " ", "\n", "\t")
+_GOES_ON: Final = frozenset({"*", "?", "$", "/"})
 _LOOKED_BACK: Final = 80
 
 _ELSEWHERE: Final = frozenset(
@@ -31,6 +37,7 @@ _OURSELVES: Final = frozenset(
 )
 _INSTALLERS: Final = frozenset({"install", "cp", "mv", "ln", "installBin"})
 _LOOP: Final = re.compile(r"\bfor (?P<variable>\w+) in (?P<words>[^;\n$*`]+)")
+_MOST_WORDS: Final = 200
 _ASSIGNED: Final = re.compile(r"(?P<name>pname|mainProgram) = \"(?P<value>[\w.+-]+)\"")
 # What names a program without a folder, by a word without which it is not looked for.
 _NAMED: Final = tuple(
@@ -52,13 +59,6 @@ _ITEM: Final = re.compile(r'"([^"]+)"')
 # In build texts of many packages, as what they are run with or in paths that are no programs.
 _NO_PROGRAMS: Final = frozenset({"activate", "bin", "sbin", "lib", "share", "out"})
 _NO_PROGRAM: Final = re.compile(r"\.(?:app|desktop|dSYM|icns|bat|png|svg|jar|dll|so|[1-8])\Z")
-
-
-_VARIABLE: Final = re.compile(r"\$(?:\{([\w.]+)\}|(\w+))")
-_NEXT_COMMAND: Final = re.compile(r"[;&|]+")
-_ENDS: Final = frozenset({"/", " ", "\n", ";", '"', "'"})
-_LEADS: Final = ("/", '"', "'", "(", "./", " ", "\n", "\t")
-_GOES_ON: Final = frozenset({"*", "?", "$", "/"})
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,9 @@ def _in_folder(file: _File, at: int, named: Named) -> None:
 
 def _command(text: str, at: int) -> str:
     """The command of the shell around `at`, which a backslash takes over the end of a line."""
-    start = text.rfind("\n", 0, at) + 1
-    while text.endswith("\\\n", 0, start):
-        start = text.rfind("\n", 0, start - 1) + 1
-    end = text.find("\n", at)
-    before = _NEXT_COMMAND.split(text[start:at])[-1]
-    after = _NEXT_COMMAND.split(text[at : end if end >= 0 else None], maxsplit=1)[0]
-    return (before + after).strip()
+    before = text[max(0, at - _LONGEST_COMMAND) : at].replace("\\\n", " ")
+    after = text[at : at + _LONGEST_COMMAND]
+    return (_BETWEEN_COMMANDS.split(before)[-1] + _BETWEEN_COMMANDS.split(after, 1)[0]).strip()
 
 
 def _is_own(before: str) -> bool:
@@ -175,7 +171,8 @@ class _File:
         """The words that Nix or a loop of the shell gives to a name."""
         found = {match["name"]: [match["value"]] for match in _ASSIGNED.finditer(self.text)}
         for match in _LOOP.finditer(self.text):
-            found.setdefault(match["variable"], []).extend(match["words"].split())
+            words = found.setdefault(match["variable"], [])
+            words += match["words"].split()[: _MOST_WORDS - len(words)]
         return found
 
     def words(self, name: str) -> Iterator[str]:

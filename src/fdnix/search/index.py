@@ -80,7 +80,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class Hit:
-    """One entry found: the columns of its best variant, and all its variants' attribute paths."""
+    """One entry found: the columns of its best variant, and all its variants' attribute paths.
+
+    `popularity`, from 0 to 1, is how likely a public list of software names it, guessed from
+    nixpkgs.
+    """
 
     package_id: str
     attribute_set: str | None
@@ -91,12 +95,14 @@ class Hit:
     license: str | None
     maintainers: str | None
     main_program: str | None
+    programs: list[str]
     platforms: list[str]
     available: bool
     broken: bool
     insecure: bool
     unfree: bool
     unsupported: bool
+    popularity: float
     variants: list[str]
     score: float
     why: str

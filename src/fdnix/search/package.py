@@ -49,7 +49,8 @@ class Package:
     """All that the file holds of one package.
 
     `position` is file and line in nixpkgs, `source_url` the same at the revision that was indexed,
-    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `variants` are all
+    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from 0 to 1, is how
+    likely a public list of software names it, guessed from nixpkgs. `variants` are all
     attribute paths of its entry, this one among them, likeliest first.
     """
 
@@ -63,6 +64,7 @@ class Package:
     license: str | None
     maintainers: str | None
     main_program: str | None
+    programs: list[str]
     platforms: list[str]
     available: bool
     broken: bool
@@ -70,6 +72,7 @@ class Package:
     unfree: bool
     unsupported: bool
     known_vulnerabilities: list[str]
+    popularity: float
     position: str | None
     source_url: str | None
     variants: list[Variant]

@@ -9,6 +9,7 @@ COMMENT ON COLUMN packages.homepage IS 'The first home page';
 COMMENT ON COLUMN packages.license IS 'SPDX expression; LicenseRef-… for what has no identifier';
 COMMENT ON COLUMN packages.maintainers IS 'Name (@github), …, NAME team';
 COMMENT ON COLUMN packages.main_program IS 'The program that nix run starts';
+COMMENT ON COLUMN packages.programs IS 'The programs it is known to have, the main one first';
 COMMENT ON COLUMN packages.platforms IS 'Which of nixpkgs'' build farm''s systems it is meant for';
 COMMENT ON COLUMN packages.available IS 'Whether nixpkgs lets it be built';
 COMMENT ON COLUMN packages.broken IS 'Whether nixpkgs marks it broken';
@@ -27,6 +28,9 @@ COMMENT ON COLUMN embeddings.vector IS 'Direction of the text; whole numbers fro
 COMMENT ON COLUMN embeddings.head IS 'The first dimensions, which the HNSW index is over';
 COMMENT ON COLUMN embeddings.scale IS 'One by the length of vector';
 COMMENT ON COLUMN embeddings.entry_id IS 'The entry that is described by this text; NULL for other variants'' texts';
+COMMENT ON TABLE aliases IS 'Names that nixpkgs knows and that are no packages';
+COMMENT ON COLUMN aliases.target IS 'The attribute path that the name stands for or was replaced by';
+COMMENT ON COLUMN aliases.message IS 'What nixpkgs says to who uses the name';
 COMMENT ON TABLE fdnix_meta IS 'What the file is of and what made it';
 COMMENT ON TABLE search_entries IS 'Of fdnix_search: entries and how likely anyone means them';
 COMMENT ON TABLE search_vocabulary IS 'Of fdnix_search: word forms and their terms';

@@ -51,11 +51,13 @@ found AS MATERIALIZED (
             p.entry_id, p.variant, p.package_id,
             CASE
                 WHEN p.main_program = a.name THEN 0
-                WHEN lower(p.main_program) = a.lower_name THEN 1
+                WHEN list_contains(p.programs, a.name) THEN 1
+                WHEN lower(p.main_program) = a.lower_name THEN 2
+                WHEN list_contains(list_transform(p.programs, lambda x: lower(x)), a.lower_name) THEN 3
                 -- Who names another program may still have one of its own name; plugins have none.
                 WHEN p.attribute_set IS NULL
                     AND a.lower_name IN (lower(p.pname), lower(p.package_id))
-                THEN CASE WHEN p.main_program IS NULL THEN 2 ELSE 3 END
+                THEN CASE WHEN p.main_program IS NULL THEN 4 ELSE 5 END
             END AS kind
         FROM packages AS p CROSS JOIN asked AS a
     )
@@ -66,8 +68,11 @@ SELECT
     p.package_id, p.version, p.description, p.broken, p.insecure, p.unfree,
     CASE f.best.kind
         WHEN 0 THEN 'its main program'
-        WHEN 1 THEN concat('its main program is ', p.main_program)
-        WHEN 2 THEN 'has this name, and names no main program'
+        WHEN 1 THEN 'one of its programs'
+        WHEN 2 THEN concat('its main program is ', p.main_program)
+        WHEN 3 THEN concat('one of its programs is ', list_filter(
+            p.programs, lambda x: lower(x) = (SELECT lower_name FROM asked))[1])
+        WHEN 4 THEN 'has this name, and names no main program'
         ELSE concat('has this name; its main program is ', p.main_program)
     END AS why
 FROM found AS f

@@ -23,6 +23,7 @@ SELECT
         list_transform(teams, lambda t: t || ' team')
     ), ', '), '') AS maintainers,
     p.main_program,
+    coalesce(p.programs, []) AS programs,
     list_filter(
         systems,
         lambda s: (platforms IS NULL OR list_contains(platforms, s))
@@ -51,6 +52,9 @@ LEFT JOIN (
     ON shared.content_hash = v.content_hash
 CROSS JOIN hydra
 ORDER BY package_id;
+
+-- Names that nixpkgs knows and that are no packages.
+CREATE TABLE aliases AS FROM source.aliases ORDER BY name;
 
 CREATE TABLE fdnix_meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL);
 INSERT INTO fdnix_meta SELECT * FROM source.fdnix_meta;

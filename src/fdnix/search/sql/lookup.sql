@@ -71,11 +71,12 @@ SELECT
         WHEN 1 THEN 'one of its programs'
         WHEN 2 THEN concat('its main program is ', p.main_program)
         WHEN 3 THEN concat('one of its programs is ', list_filter(
-            p.programs, lambda x: lower(x) = (SELECT lower_name FROM asked))[1])
+            p.programs, lambda x: lower(x) = lower_name)[1])
         WHEN 4 THEN 'has this name, and names no main program'
         ELSE concat('has this name; its main program is ', p.main_program)
     END AS why
 FROM found AS f
+CROSS JOIN asked
 JOIN packages AS p ON p.package_id = f.best.package_id
 JOIN search_entries AS e ON e.entry_id = f.entry_id
 ORDER BY f.best.kind, e.prior_one DESC, p.package_id

@@ -103,6 +103,9 @@ def _exit_code(error: BaseException) -> int:
         case UnicodeEncodeError(reason="surrogates not allowed"):
             _say(f"{error.object!a} holds bytes that are not UTF-8; rename it, or name another")
             code = SettingsError.exit_code
+        case MemoryError():
+            _say(f"there is not memory enough; end other programs, or give fdnix more: {error}")
+            code = SettingsError.exit_code
         case OSError() if error.errno in _OF_THE_DISK:
             _say(error)
             code = SettingsError.exit_code

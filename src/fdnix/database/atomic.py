@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from fdnix.database.connection import connect, first_line
-from fdnix.errors import DataError, SettingsError
+from fdnix.database.connection import NO_MEMORY, connect, first_line
+from fdnix.errors import DataError, FdnixError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,10 @@ def building(path: Path) -> Iterator[Path]:
         try:
             yield part
             _put_in_place(part, path)
-        except (duckdb.IOException, duckdb.FatalException, OSError) as error:
-            raise _not_built(path, first_line(error)) from error
+        except (duckdb.Error, OSError) as error:
+            if told := _in_words(path, error):
+                raise told from error
+            raise
         finally:
             for file in leftovers:
                 file.unlink(missing_ok=True)
@@ -72,10 +74,31 @@ def _put_in_place(part: Path, path: Path) -> None:
     _sync(path.parent)
 
 
-def _not_built(path: Path, reason: str) -> SettingsError:
-    return SettingsError(
-        f"{path}: could not be built: {reason}; what was there before is unchanged"
-    )
+def _in_words(path: Path, error: Exception) -> FdnixError | None:
+    """What a user is told of what ended a build; None for a defect of ours and for a signal."""
+    unchanged = f"{first_line(error)}; what was there before is unchanged"
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return SettingsError(f"{path}: {NO_MEMORY}: {unchanged}")
+    if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
+        return None
+    if not isinstance(error, (OSError, *_OF_FILES)):
+        return None
+    if any(word in str(error).lower() for word in ("corrupt", "checksum", "serializ")):
+        return DataError(
+            f"{path}: could not be built, since a file that it is made of is damaged (`fdnix "
+            f"verify` tells which): {unchanged}"
+        )
+    return SettingsError(f"{path}: could not be built: {unchanged}")
+
+
+_OF_FILES = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.SerializationException,
+    # What DuckDB makes of a full disk in the middle of a statement.
+    duckdb.TransactionException,
+)
 
 
 def make_directory(path: Path) -> None:

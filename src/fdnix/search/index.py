@@ -507,8 +507,8 @@ class _Session:
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
         """What `fdnix_suggest` gives."""
-        rows = self.connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
-        return [Suggestion(*row) for row in rows.fetchall()]
+        result = self.connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
+        return [Suggestion(**row) for row in package.rows(result)]
 
     def _understand(
         self, text: str, words: str, vector: list[float] | None, filters: Filters

@@ -60,6 +60,7 @@ _COMMANDS = {
 _OF_THE_DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 )
+_NO_MEMORY = "there is not memory enough; end other programs, or give fdnix more"
 _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 
 
@@ -103,16 +104,17 @@ def _exit_code(error: BaseException) -> int:
         case UnicodeEncodeError(reason="surrogates not allowed"):
             _say(f"{error.object!a} holds bytes that are not UTF-8; rename it, or name another")
             code = SettingsError.exit_code
-        case MemoryError():
-            _say(f"there is not memory enough; end other programs, or give fdnix more: {error}")
-            code = SettingsError.exit_code
-        case OSError() if error.errno in _OF_THE_DISK:
-            _say(error)
+        case MemoryError() | OSError() if _is_of_the_machine(error):
+            _say(error if isinstance(error, OSError) else f"{_NO_MEMORY}: {error}")
             code = SettingsError.exit_code
         case _:
             traceback.print_exception(error)
             click.echo(_DEFECT, err=True)
     return code
+
+
+def _is_of_the_machine(error: MemoryError | OSError) -> bool:
+    return isinstance(error, MemoryError) or error.errno in _OF_THE_DISK
 
 
 def _say(error: Exception | str) -> None:

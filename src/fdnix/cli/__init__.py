@@ -39,6 +39,7 @@ _COMMANDS = {
     ),
     "mcp": ("mcp", "Serve the search to an assistant over standard input and output (MCP)."),
     "info": ("info", "Show what a full or minified database holds."),
+    "verify": ("verify", "Read a database whole, and tell whether it has a fault."),
     "snapshots": (
         "snapshots",
         "List the databases that earlier runs left in S3, newest first.",

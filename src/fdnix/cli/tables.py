@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fdnix.database.sizes import DatabaseInfo
     from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
+    from fdnix.search.verify import Verification
 
 # In a pipe nothing is wrapped: a script reads keys and ARNs whole.
 stdout = Console(width=None if sys.stdout.isatty() else 1000, markup=False, emoji=False)
@@ -34,6 +35,20 @@ def info_tables(info: DatabaseInfo) -> None:
     rest = max(0, info.bytes - sum(table.bytes for table in info.tables))
     tables.add_row("indexes and free room", "", f"{rest:,}")
     stdout.print(tables)
+
+
+def verification_table(found: Verification) -> None:
+    """Print what was verified."""
+    table = Table(show_header=False)
+    table.add_row("kind", found.kind)
+    table.add_row("tables read", f"{found.tables:,}")
+    table.add_row("rows read", f"{found.rows:,}")
+    table.add_row("SHA-256", found.sha256 or f"no {found.path}.sha256 to compare")
+    if found.kind == "minified":
+        table.add_row(
+            "macros", "this fdnix's" if found.macros else "of another version: not compared"
+        )
+    stdout.print(table)
 
 
 def run_table(report: RunReport) -> None:

@@ -32,7 +32,7 @@ _LARGEST = 12  # digits
 
 
 class ForeignDatabaseError(DataError):
-    """A DuckDB database that fdnix did not write."""
+    """A DuckDB database that no fdnix wrote, or a newer one: not for this one to replace."""
 
 
 def fingerprint(*packages: str) -> str:
@@ -82,7 +82,8 @@ def read_file_info(
     meta = {str(key): str(value) for key, value in rows}
     version = meta.get("schema_version")
     if version != str(SCHEMA_VERSION):
-        raise DataError(
+        newer = version and version.isdecimal() and int(version[:9]) > SCHEMA_VERSION
+        raise (ForeignDatabaseError if newer else DataError)(
             f"{path}: has schema version {version}, this fdnix reads version {SCHEMA_VERSION}; "
             "build the file again, or use the fdnix that wrote it "
             f"({meta.get('fdnix_version', 'unknown')})"

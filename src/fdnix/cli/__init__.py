@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import fdnix
+from fdnix.cli import shown
 from fdnix.cli.console import COLOR, set_up
 from fdnix.cli.extras import not_installed
 from fdnix.errors import FdnixError, SettingsError
@@ -119,7 +120,7 @@ def _is_of_the_machine(error: MemoryError | OSError) -> bool:
 
 
 def _say(error: Exception | str) -> None:
-    click.secho(f"fdnix: {error}", fg="red", err=True, color=COLOR)
+    click.secho(f"fdnix: {shown.lines(error)}", fg="red", err=True, color=COLOR)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

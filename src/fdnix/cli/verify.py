@@ -15,9 +15,10 @@ from fdnix.search.verify import verify_database
 @click.argument("database", type=click.Path(path_type=Path))
 @JSON_OPTION
 def verify_command(*, database: Path, as_json: bool) -> None:
-    """Read a full or minified database whole, and hold it against what it says of itself.
+    """Read a database whole, and tell whether it has a fault.
 
-    A SHA-256 in DATABASE.sha256 is compared too. Exit code 4 tells of a fault.
+    It is held against what it says of itself, and a SHA-256 in DATABASE.sha256 is compared. Exit
+    code 4 tells of a fault.
 
     \b
     Example: fdnix verify out/fdnix.duckdb

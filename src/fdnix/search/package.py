@@ -7,11 +7,11 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import duckdb
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import UnionType
+
+    import duckdb
 
 MARKS = ("unfree", "broken", "insecure")
 """Why nixpkgs refuses a package, unless its user allows it."""
@@ -184,7 +184,9 @@ _KINDS: dict[str, type | UnionType] = {
 
 
 def _refuse_other_kinds(row: Mapping[str, Any]) -> None:
+    from duckdb import DataError  # noqa: PLC0415 (what prints packages needs no DuckDB)
+
     for name, value in row.items():
         kind = _KINDS.get(name)
         if kind and not isinstance(value, kind):
-            raise duckdb.DataError(f"the column {name} of packages holds {value!r:.50}")
+            raise DataError(f"the column {name} of packages holds {value!r:.50}")

@@ -52,8 +52,8 @@ class Package:
     """All that the file holds of one package.
 
     `position` is file and line in nixpkgs, `source_url` the same at the revision that was indexed,
-    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from 0 to 1, is how
-    likely a public list of software names it, guessed from nixpkgs. `variants` are all
+    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from 0 to
+    1, is how likely a public list of software names it, guessed from nixpkgs. `variants` are all
     attribute paths of its entry, this one among them, likeliest first.
     """
 

@@ -18,9 +18,9 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.2,
         'name_fit': 7.0,
-        'exact_name': 0.0,
-        'exact_program': 1.2,
-        'prefix': 3.0
+        'exact_name': 3.0,
+        'exact_program': 2.5,
+        'prefix': 3.5
     },
     'few_words': {
         'vector_similarity': 8.5,

@@ -86,6 +86,7 @@ def package(found: Package) -> None:
     click.echo(f"    {nix_shell(found)}")
     rows = {
         "program": found.main_program,
+        "also called": ", ".join(found.aliases),
         "home page": found.homepage,
         "licence": found.license,
         "platforms": " ".join(found.platforms),

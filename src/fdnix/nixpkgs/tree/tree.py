@@ -53,11 +53,13 @@ class Alias:
         name: an attribute path.
         target: the attribute path it stands for, or that replaces it; None where there is none.
         message: what nixpkgs says to who uses the name; None where it says nothing.
+        successors: the packages to use in its place, likeliest first.
     """
 
     name: str
     target: str | None
     message: str | None
+    successors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ WITH raw AS (
     UNION ALL SELECT entry_id, fdnix_glue(unnest(programs)), 2 FROM entry_source
     UNION ALL
     SELECT entry_id, fdnix_glue(a.name), 3
-    FROM source.aliases AS a JOIN variant_source ON package_id = target
+    FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
+    JOIN variant_source USING (package_id)
     WHERE NOT contains(a.name, '.')
 )
 SELECT

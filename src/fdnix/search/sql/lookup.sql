@@ -1,7 +1,8 @@
 -- Packages looked up, not searched for: by attribute path, by program, by likeness to another.
 
 -- All that the file holds of one package, with the variants of its entry, likeliest first.
--- -> the columns of `packages`, variants: [{package_id, version, broken, insecure, unfree}]
+-- -> the columns of `packages`, variants: [{package_id, version, broken, insecure, unfree}], aliases:
+--    what else nixpkgs calls it, or did
 CREATE OR REPLACE MACRO fdnix_package(path) AS TABLE
 WITH asked AS MATERIALIZED (FROM packages WHERE package_id = path)
 SELECT
@@ -16,7 +17,12 @@ SELECT
         } ORDER BY v.variant)
         FROM packages AS v
         WHERE v.entry_id = (SELECT entry_id FROM asked)
-    ) AS variants
+    ) AS variants,
+    (
+        SELECT coalesce(list(name ORDER BY name), [])
+        FROM aliases
+        WHERE target = path AND fdnix_means_target(target, successors, message)
+    ) AS aliases
 FROM asked;
 
 -- The packages whose texts mean most nearly what the text of one means, each entry once.

@@ -146,7 +146,7 @@ FROM (
         CASE how
             WHEN 'name' THEN 'exact name'
             WHEN 'program' THEN 'name of a program of it or of its derivation'
-            WHEN 'alias' THEN 'nixpkgs has this name for it'
+            WHEN 'alias' THEN 'nixpkgs leads from this name to it'
             WHEN 'prefix' THEN 'name starts with the query'
             WHEN 'spelling' THEN 'name is spelt like the query'
             ELSE CASE

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TreeSource = Literal["channel", "path", "nixpkgs"]
-"""Where a tree is from: a channel, NIXPKGS_TREE, or the nixpkgs that was evaluated."""
+TreeSource = Literal["channel", "path", "nixpkgs", "sample"]
+"""Where a tree is from: a channel, NIXPKGS_TREE, the nixpkgs that was evaluated, or the sample."""
 
 
 @dataclass(frozen=True)

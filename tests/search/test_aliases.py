@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-QUILL = "'quill' has been removed, it needed 'ink'. Use probe-tools, or 'editit' instead"
+QUILL = "'quill' has been removed, it needed 'ink'. Use probe-tools or 'editit'"
 
 
 @pytest.fixture(scope="module")

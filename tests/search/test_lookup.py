@@ -124,10 +124,7 @@ def test_of_those_that_have_a_program_besides_what_is_named_after_it_comes_first
       install -t $out/bin tool
     ''; }"""
     files = {f"pkgs/by-name/{name[:2]}/{name}/package.nix": build for name in names}
-    packages = {
-        name: entry(name, homepage=f"https://{name}.example")
-        for name in names
-    }
+    packages = {name: entry(name, homepage=f"https://{name}.example") for name in names}
     packages |= {f"plugins{n}.bigsuite-{n}": entry(f"bigsuite-{n}") for n in range(20)}
     settings = settings_in(
         tmp_path,

@@ -33,5 +33,8 @@ def standing_tree(path: Path, *, extension_directory: Path | None = None) -> Tre
         usage_texts={name: tuple(texts) for name, texts, _, _ in said if texts},
         programs={name: tuple(programs) for name, _, programs, _ in said if programs},
         listed_programs={name: tuple(programs) for name, _, _, programs in said if programs},
-        aliases=tuple(Alias(*alias, tuple(successors)) for *alias, successors in aliases),
+        aliases=tuple(
+            Alias(name, target, message, tuple(successors))
+            for name, target, message, successors in aliases
+        ),
     )

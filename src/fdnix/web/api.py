@@ -186,7 +186,11 @@ def package(opened: OpenIndex, attribute: str, address: str) -> Package:
         raise Problem(307, alias.note, location=location)
     results = opened.search(attribute, 3, 0)
     near = ", ".join(hit.package_id for hit in results.hits)
-    said = [f"there is no package {attribute}", results.notice, f"there is {near}" if near else None]
+    said = [
+        f"there is no package {attribute}",
+        results.notice,
+        f"there is {near}" if near else None,
+    ]
     raise Problem(404, "; ".join(filter(None, said)))
 
 

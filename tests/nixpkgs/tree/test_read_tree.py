@@ -83,7 +83,7 @@ def test_aliases_have_their_targets_and_nixpkgs_own_words(tree: Tree) -> None:
         "advice": (None, "advice has been removed. Use something else"),
         "quill": (
             "probe-tools",
-            "'quill' has been removed, it needed 'ink'. Use probe-tools, or 'editit' instead",
+            "'quill' has been removed, it needed 'ink'. Use probe-tools or 'editit'",
         ),
         "tools.probe": ("probe-tools", "moved"),
         "python3": ("python313", None),

@@ -1,4 +1,4 @@
-"""The catalogue and the tree bundled with fdnix: well-known packages, to try it without a network."""
+"""The catalogue and tree bundled with fdnix: known packages, to try it without a network."""
 
 from __future__ import annotations
 

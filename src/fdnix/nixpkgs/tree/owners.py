@@ -103,7 +103,7 @@ class Owners:
                 )
 
     def _suggested(self, alias: Alias) -> Iterator[str]:
-        """The packages that the message of `alias` suggests: in its own set, or at the top level."""
+        """The packages that the message of `alias` suggests: in its own set, or outside."""
         own_set, _, own_name = alias.name.rpartition(".")
         for name in alias.successors:
             places = [f"{own_set}.{name}", name] if own_set else [name]

@@ -138,3 +138,9 @@ def test_an_address_that_is_refused_is_not_shown_where_it_may_hold_a_password(ur
 )
 def test_a_channels_address_is_public_without_its_password(given: str, public: str) -> None:
     assert load_settings({"NIXPKGS_CHANNEL_URL": given}).public_channel_url == public
+
+
+@pytest.mark.parametrize("name", ["fdnix_rank", "FDNIX_SEARCH", "1st", "a b"])
+def test_the_full_text_index_takes_no_name_of_a_macro_of_the_ranking(name: str) -> None:
+    with pytest.raises(SettingsError, match="FTS_INDEX_NAME"):
+        load_settings({"FTS_INDEX_NAME": name})

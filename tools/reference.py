@@ -23,6 +23,7 @@ from fdnix.pipeline import RunReport
 from fdnix.search import SearchResults
 from fdnix.search.filters import FILTERS
 from fdnix.search.package import Package, ProgramOwner, SimilarPackage
+from fdnix.search.verify import Verification
 from fdnix.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -107,6 +108,7 @@ JSON = {
     "which": list[ProgramOwner],
     "similar": list[SimilarPackage],
     "info": DatabaseInfo,
+    "verify": Verification,
     "run": RunReport,
     "update --from": Fetched,
     "embed --dry-run": Estimate,

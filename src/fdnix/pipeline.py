@@ -13,7 +13,7 @@ import fdnix
 from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_function import give_layer
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
-from fdnix.database.atomic import building, copied, make_directory
+from fdnix.database.atomic import building, copied, make_directory, run_over
 from fdnix.database.connection import connect, count
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
@@ -130,7 +130,7 @@ def run(settings: Settings) -> RunReport:
         settings = settings.replace(minified_max_bytes=room)
     report = RunReport()
     began = datetime.now(UTC)
-    with s3.run_lock(settings) as still_held:
+    with run_over(_written(settings)), s3.run_lock(settings) as still_held:
         this = _Run(settings, began, still_held)
         for name, phase in _PHASES:
             if name not in settings.phases:
@@ -141,6 +141,16 @@ def run(settings: Settings) -> RunReport:
             seconds = round(time.perf_counter() - started, 3)
             report = replace(report, seconds={**report.seconds, name: seconds})
     return replace(report, bytes=_sizes(settings))
+
+
+def _written(settings: Settings) -> set[Path]:
+    """The databases that the phases write."""
+    paths = {
+        "metadata": settings.output_path,
+        "embedding": settings.embedding_path,
+        "minified": settings.output_minified_path,
+    }
+    return {paths[phase] for phase in settings.phases}
 
 
 def _metadata_phase(this: _Run, report: RunReport) -> RunReport:

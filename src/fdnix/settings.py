@@ -100,7 +100,16 @@ def _tree(value: str) -> str:
     raise ValueError
 
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+def _not_of_fdnix(value: str) -> str:
+    # DuckDB's names have no case; all macros of the ranking begin so.
+    if value.lower().startswith("fdnix_"):
+        raise ValueError
+    return value
+
+
+Identifier = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"), AfterValidator(_not_of_fdnix)
+]
 # Amazon S3 user guide, "General purpose buckets naming rules".
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
@@ -210,7 +219,8 @@ class Settings(BaseModel):
     )
     fts_index_name: Identifier = Field(
         "packages_fts_idx",
-        description="a name of letters, digits and underscores that does not start with a digit",
+        description="a name of letters, digits and underscores that does not start with a digit or "
+        "with fdnix_",
     )
     minified_max_bytes: int | None = Field(
         None,

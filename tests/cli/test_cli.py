@@ -410,3 +410,17 @@ def test_what_a_file_says_is_no_markup_of_a_table(fdnix: Fdnix) -> None:
     ended = fdnix("info", "out/full.duckdb")
     assert ended.code == 0
     assert "[/x] [bold]y :smile:" in ended.out
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_closed_standard_stream_is_no_failure(indexed: Path, closed: int) -> None:
+    database = indexed / "fdnix.duckdb"
+    before = database.read_bytes()
+    command = f'exec "$0" -m fdnix search --db "$1" --limit 1 editor {closed}>&-'
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable, str(database)], check=False, capture_output=True
+    )
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stderr
+    assert bool(ended.stdout) == (closed != 1)
+    assert database.read_bytes() == before

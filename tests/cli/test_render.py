@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fdnix.cli import render
+from fdnix.database.connection import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +75,27 @@ def test_a_time_in_json_is_as_rfc_3339_has_it(capsys: pytest.CaptureFixture[str]
 
     render.as_json([Written(datetime(2026, 11, 22, 3, tzinfo=UTC))])
     assert capsys.readouterr().out == '[{"at":"2026-11-22T03:00:00Z"}]\n'
+
+
+def test_what_a_file_says_is_shown_and_never_obeyed(indexed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "fdnix.duckdb"
+    path.write_bytes((indexed / "fdnix.duckdb").read_bytes())
+    with connect(path) as connection:
+        connection.execute(
+            "UPDATE packages SET description = 'bell ' || chr(7) || chr(27) || ']0;x' || chr(155) "
+            "|| '2J' || chr(8238) || chr(10) || '[/x] end', long_description = chr(27) || 'c'"
+        )
+        connection.execute("INSERT INTO fdnix_meta VALUES (chr(27) || '[2J', '[/x]' || chr(27))")
+    for arguments in (
+        ["search", "editor"],
+        ["search", "--format=lines", "editor"],
+        ["show", "editor0"],
+        ["search", "--json", "editor"],
+        ["info", str(path)],
+    ):
+        database = [] if arguments[0] == "info" else [f"--db={path}"]
+        command = [sys.executable, "-m", "fdnix", *arguments, *database]
+        screen = on_a_terminal(command, NO_COLOR="1", COLUMNS="200")
+        # What is left are the styles that are ours.
+        assert not re.search("[\x07\x9b\u202e]|\x1b(?!\\[[0-9;]*m)", screen)
+        assert "[/x]" in screen

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix import pipeline
-from fdnix.database.atomic import building
+from fdnix.database.atomic import building, run_over
 from fdnix.database.connection import connect
 from fdnix.database.full import verify_counts
 from fdnix.errors import DataError, SettingsError
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 
-def write_some(path: Path, rows: int = 3) -> None:
+def write_some(path: Path, rows: int = 3, *, meta: bool = True) -> None:
     with connect(path) as connection:
         connection.execute("CREATE TABLE t AS FROM range(?)", [rows])
+        if meta:
+            connection.execute("CREATE TABLE fdnix_meta (key VARCHAR, value VARCHAR)")
 
 
 def rows_of(path: Path) -> int:
@@ -113,7 +115,7 @@ def test_only_an_empty_file_or_a_database_is_ever_replaced(content: bytes, tmp_p
 
 
 def test_a_directory_or_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be replaced: Is a directory"):
+    with pytest.raises(SettingsError, match="is no regular file"):
         building(tmp_path).__enter__()
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"file: cannot be made"):
@@ -150,7 +152,7 @@ def test_a_full_disk_is_one_message_and_the_artifact_stays(indexed: Settings) ->
 
 def test_the_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, processing_mode="metadata")
-    write_some(settings.output_path)
+    write_some(settings.output_path, meta=False)
     with pytest.raises(DataError, match="is not an fdnix database"):
         pipeline.run(settings)
     assert rows_of(settings.output_path) == 3
@@ -177,3 +179,85 @@ def test_a_damaged_artifact_is_built_anew(
     for artifact in (settings.output_path, settings.output_minified_path):
         with connect(artifact, read_only=True) as connection:
             verify_counts(connection, artifact)
+
+
+def test_what_a_link_points_to_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
+    path, link = tmp_path / "far" / "db", tmp_path / "link"
+    path.parent.mkdir()
+    write_some(path)
+    path.chmod(0o600)
+    link.symlink_to(path)
+    with building(link) as part:
+        write_some(part, 5)
+    assert link.readlink() == path
+    assert rows_of(path) == 5
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_devices_and_pipes_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        with pytest.raises(SettingsError, match="is no regular file"):
+            building(path).__enter__()
+
+
+def test_what_a_program_had_still_to_write_is_not_taken_for_the_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    write_some(path)
+    changed = """
+import os, sys
+from duckdb import connect
+connection = connect(sys.argv[1])
+connection.execute("PRAGMA disable_checkpoint_on_shutdown; DELETE FROM t")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", changed, str(path)], check=True)
+    assert (tmp_path / "db.wal").exists()
+    with building(path) as part:
+        write_some(part, 5)
+    assert list(tmp_path.iterdir()) == [path]
+    assert rows_of(path) == 5
+
+
+def test_a_file_that_a_program_writes_to_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    write_some(path)
+    held = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", held, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout
+        writer.stdout.readline()
+        with pytest.raises(DataError, match="Could not set lock"):
+            building(path).__enter__()
+        writer.communicate(b"\n")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_the_file_of_a_newer_fdnix_is_not_replaced(
+    indexed: Settings, tmp_path: Path, *, force: bool
+) -> None:
+    settings = settings_in(tmp_path, processing_mode="metadata", force_metadata=force)
+    settings.output_path.write_bytes(indexed.output_path.read_bytes())
+    with connect(settings.output_path) as connection:
+        connection.execute("UPDATE fdnix_meta SET value = '99' WHERE key = 'schema_version'")
+    before = settings.output_path.read_bytes()
+    with pytest.raises(DataError, match="has schema version 99"):
+        pipeline.run(settings)
+    assert settings.output_path.read_bytes() == before
+
+
+def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "db.building").mkdir()
+    with pytest.raises(SettingsError, match=r"db\.building: is in the way"):
+        building(tmp_path / "db").__enter__()
+
+
+def test_a_run_over_a_file_is_alone(tmp_path: Path) -> None:
+    with (
+        run_over([tmp_path / "db"]),
+        pytest.raises(DataError, match="another fdnix is at work on this file"),
+    ):
+        run_over([tmp_path / "other", tmp_path / "db"]).__enter__()
+    assert not list(tmp_path.iterdir())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
-from fdnix.database.connection import connect, identifier, literal, load_extension
-from fdnix.errors import DataError
+from fdnix.database.atomic import building
+from fdnix.database.connection import connect, identifier, literal, load_extension, reading
+from fdnix.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +71,29 @@ def test_quotes_in_paths_and_names_stay_part_of_them(tmp_path: Path) -> None:
         name = "a\"b'c"
         connection.execute(f"CREATE TABLE {identifier(name)} AS SELECT {literal(name)} AS text")
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchone() == (name,)
+
+
+def test_what_reads_is_locked(tmp_path: Path) -> None:
+    write_some(tmp_path / "db")
+    (tmp_path / "secret").write_text("x")
+    with connect(tmp_path / "db", read_only=True, extensions=()) as connection:
+        for statement in (
+            f"FROM read_text({literal(tmp_path / 'secret')})",
+            f"COPY t TO {literal(tmp_path / 'copy.csv')}",
+            f"ATTACH {literal(tmp_path / 'new')}",
+            "INSTALL httpfs",
+            "SET enable_external_access = true",
+            "FROM read_text('http://127.0.0.1:9/x')",
+            "FROM statement",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(statement)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["db", "secret"]
+
+
+@pytest.mark.parametrize("work", [reading, building])
+def test_too_little_memory_is_told_and_is_no_damage(work: Any, tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET memory_limit = '20MB'; SET temp_directory = ''")
+        with pytest.raises(SettingsError, match="there is not memory enough"), work(tmp_path / "f"):
+            connection.execute("CREATE TABLE t AS SELECT hash(range) FROM range(50000000)")

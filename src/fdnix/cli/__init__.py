@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import fdnix
+from fdnix.cli import shown
 from fdnix.cli.console import COLOR, set_up
 from fdnix.cli.extras import not_installed
 from fdnix.errors import FdnixError, SettingsError
@@ -39,6 +40,7 @@ _COMMANDS = {
     ),
     "mcp": ("mcp", "Serve the search to an assistant over standard input and output (MCP)."),
     "info": ("info", "Show what a full or minified database holds."),
+    "verify": ("verify", "Read a database whole, and tell whether it has a fault."),
     "snapshots": (
         "snapshots",
         "List the databases that earlier runs left in S3, newest first.",
@@ -60,6 +62,7 @@ _COMMANDS = {
 _OF_THE_DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 )
+_NO_MEMORY = "there is not memory enough; end other programs, or give fdnix more"
 _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 
 
@@ -103,8 +106,8 @@ def _exit_code(error: BaseException) -> int:
         case UnicodeEncodeError(reason="surrogates not allowed"):
             _say(f"{error.object!a} holds bytes that are not UTF-8; rename it, or name another")
             code = SettingsError.exit_code
-        case OSError() if error.errno in _OF_THE_DISK:
-            _say(error)
+        case MemoryError() | OSError() if _is_of_the_machine(error):
+            _say(error if isinstance(error, OSError) else f"{_NO_MEMORY}: {error}")
             code = SettingsError.exit_code
         case _:
             traceback.print_exception(error)
@@ -112,8 +115,12 @@ def _exit_code(error: BaseException) -> int:
     return code
 
 
+def _is_of_the_machine(error: MemoryError | OSError) -> bool:
+    return isinstance(error, MemoryError) or error.errno in _OF_THE_DISK
+
+
 def _say(error: Exception | str) -> None:
-    click.secho(f"fdnix: {error}", fg="red", err=True, color=COLOR)
+    click.secho(f"fdnix: {shown.lines(error)}", fg="red", err=True, color=COLOR)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fdnix.cli import shown
 from fdnix.progress import lines, log, show_with
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class _Handler(logging.Handler):
     """Writes to standard error as it is now: a bar puts a stand-in there that writes above it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True, color=COLOR)
+        click.echo(shown.lines(self.format(record)), err=True, color=COLOR)
 
 
 def set_up(*, verbose: bool = False) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from platformdirs import user_data_path
 
+from fdnix.cli import shown
 from fdnix.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def open_index(given: Path | None, environ: Mapping[str, str]) -> Iterator[Searc
     region = environ.get("AWS_REGION") or None
     with _ending_at_once(), SearchIndex.open(path, aws_region=region) as index:
         if warning := age_warning(index.info, path, datetime.now(UTC)):
-            click.secho(warning, fg="yellow", err=True)
+            click.secho(shown.line(warning), fg="yellow", err=True)
         yield index
 
 

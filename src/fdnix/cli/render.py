@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from fdnix.cli import shown
 from fdnix.search.package import MARKS, Refusable, nix_shell
 
 if TYPE_CHECKING:
@@ -23,15 +24,10 @@ def as_json(report: object) -> None:
     """Print dataclasses as one JSON document: on a terminal indented, else one line."""
     indent, separators = (2, None) if sys.stdout.isatty() else (None, (",", ":"))
     ascii_only = (sys.stdout.encoding or "").lower() != "utf-8"
-    click.echo(
-        json.dumps(
-            report,
-            default=_plain,
-            ensure_ascii=ascii_only,
-            indent=indent,
-            separators=separators,
-        )
+    document = json.dumps(
+        report, default=_plain, ensure_ascii=ascii_only, indent=indent, separators=separators
     )
+    click.echo(shown.json_text(document))
 
 
 def _plain(value: Any) -> Any:
@@ -59,7 +55,8 @@ def search_lines(results: SearchResults) -> None:
     """Print a line a hit: attribute path, version and description, with a tab between them."""
     _notice(results)
     for hit in results:
-        click.echo("\t".join((hit.package_id, hit.version or "", hit.description or "")))
+        cells = (hit.package_id, hit.version or "", hit.description or "")
+        click.echo("\t".join(map(shown.line, cells)))
 
 
 def owners(found: Sequence[ProgramOwner]) -> None:
@@ -82,8 +79,8 @@ def package(found: Package) -> None:
     """Print all that there is to say of one package, a line each, what is empty left out."""
     click.echo(_headline(found))
     if found.description:
-        click.echo(f"    {found.description}")
-    click.echo(f"    {nix_shell(found)}")
+        click.echo(f"    {shown.line(found.description)}")
+    click.echo(f"    {shown.line(nix_shell(found))}")
     rows = {
         "program": found.main_program,
         "programs": " ".join(found.programs[1:] and found.programs),
@@ -98,9 +95,9 @@ def package(found: Package) -> None:
     }
     for name, value in rows.items():
         if value:
-            click.echo(f"{name + ':':<13}{value}")
+            click.echo(f"{name + ':':<13}{shown.line(value)}")
     for name, values in (
-        ("known vulnerabilities", found.known_vulnerabilities),
+        ("known vulnerabilities", [*map(shown.line, found.known_vulnerabilities)]),
         ("variants", [_headline(variant) for variant in found.variants[1:] and found.variants]),
     ):
         if values:
@@ -108,7 +105,7 @@ def package(found: Package) -> None:
             for value in values:
                 click.echo(f"    {value}")
     if found.long_description:
-        click.echo(f"\n{found.long_description}")
+        click.echo(f"\n{shown.lines(found.long_description)}")
 
 
 _NOTHING = "nothing found"
@@ -126,19 +123,19 @@ class _Listed(_Versioned, Protocol):
 
 def _notice(results: SearchResults) -> None:
     if results.notice:
-        click.secho(results.notice, fg="yellow", err=True)
+        click.secho(shown.line(results.notice), fg="yellow", err=True)
 
 
 def _found(found: _Listed, why: str, other_variants: int = 0) -> None:
     click.echo(_headline(found, other_variants))
     if found.description:
-        click.echo(f"    {found.description}")
-    click.echo(f"    {nix_shell(found)}")
-    click.secho(f"    {why}", dim=True)
+        click.echo(f"    {shown.line(found.description)}")
+    click.echo(f"    {shown.line(nix_shell(found))}")
+    click.secho(f"    {shown.line(why)}", dim=True)
 
 
 def _headline(found: _Versioned, other_variants: int = 0) -> str:
-    parts = [click.style(found.package_id, bold=True), found.version or ""]
+    parts = [click.style(shown.line(found.package_id), bold=True), shown.line(found.version or "")]
     if other_variants:
         parts.append(click.style(f"(+{other_variants} variants)", dim=True))
     marks = [mark for mark in MARKS if getattr(found, mark)]

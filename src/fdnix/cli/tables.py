@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from fdnix.cli import shown
+
 if TYPE_CHECKING:
     from fdnix.artifacts.s3 import Snapshot
     from fdnix.database.sizes import DatabaseInfo
     from fdnix.embedding.bedrock.estimate import Estimate
     from fdnix.pipeline import RunReport
+    from fdnix.search.verify import Verification
 
 # In a pipe nothing is wrapped: a script reads keys and ARNs whole.
 stdout = Console(width=None if sys.stdout.isatty() else 1000, markup=False, emoji=False)
@@ -20,11 +23,11 @@ stdout = Console(width=None if sys.stdout.isatty() else 1000, markup=False, emoj
 
 def info_tables(info: DatabaseInfo) -> None:
     """Print what a database holds: its meta table, then its tables with their sizes."""
-    stdout.print(f"{info.path}: {info.bytes:,} bytes", soft_wrap=True)
+    stdout.print(f"{shown.line(info.path)}: {info.bytes:,} bytes", soft_wrap=True)
     meta = Table("key")
     meta.add_column("value", overflow="fold")
     for key, value in info.meta.items():
-        meta.add_row(key, value)
+        _add(meta, key, value)
     stdout.print(meta)
     for sentence in info.made_without:
         stdout.print(sentence, soft_wrap=True)
@@ -32,10 +35,24 @@ def info_tables(info: DatabaseInfo) -> None:
     tables.add_column("rows", justify="right")
     tables.add_column("bytes", justify="right")
     for table in info.tables:
-        tables.add_row(table.name, f"{table.rows:,}", f"{table.bytes:,}")
+        _add(tables, table.name, f"{table.rows:,}", f"{table.bytes:,}")
     rest = max(0, info.bytes - sum(table.bytes for table in info.tables))
-    tables.add_row("indexes and free room", "", f"{rest:,}")
+    _add(tables, "indexes and free room", "", f"{rest:,}")
     stdout.print(tables)
+
+
+def verification_table(found: Verification) -> None:
+    """Print what was verified."""
+    table = Table(show_header=False)
+    _add(table, "kind", found.kind)
+    _add(table, "tables read", f"{found.tables:,}")
+    _add(table, "rows read", f"{found.rows:,}")
+    _add(table, "SHA-256", found.sha256 or f"no {found.path}.sha256 to compare")
+    if found.kind == "minified":
+        _add(
+            table, "macros", "this fdnix's" if found.macros else "of another version: not compared"
+        )
+    stdout.print(table)
 
 
 def run_table(report: RunReport) -> None:
@@ -44,32 +61,34 @@ def run_table(report: RunReport) -> None:
     table.add_column()
     table.add_column(justify="right", overflow="fold")
     if metadata := report.metadata:
-        table.add_row("source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
-        table.add_row("nixpkgs revision", metadata.revision or "unknown")
-        table.add_row("nixpkgs tree", metadata.tree or "none")
-        table.add_row("packages", f"{metadata.packages:,}")
-        table.add_row("rejected", f"{metadata.rejected:,}")
-        table.add_row("distinct texts", f"{metadata.distinct_texts:,}")
+        _add(table, "source", metadata.source + (" (unchanged)" if metadata.unchanged else ""))
+        _add(table, "nixpkgs revision", metadata.revision or "unknown")
+        _add(table, "nixpkgs tree", metadata.tree or "none")
+        _add(table, "packages", f"{metadata.packages:,}")
+        _add(table, "rejected", f"{metadata.rejected:,}")
+        _add(table, "distinct texts", f"{metadata.distinct_texts:,}")
     if embedding := report.embedding:
-        table.add_row("texts embedded", f"{embedding.embedded:,}")
-        table.add_row("vectors reused", f"{embedding.reused:,}")
-        table.add_row("vectors dropped", f"{embedding.dropped:,}")
-        table.add_row("texts without a vector", f"{embedding.failed:,}")
-        table.add_row("HNSW recall@10", _ratio(embedding.recall))
+        _add(table, "texts embedded", f"{embedding.embedded:,}")
+        _add(table, "vectors reused", f"{embedding.reused:,}")
+        _add(table, "vectors dropped", f"{embedding.dropped:,}")
+        _add(table, "texts without a vector", f"{embedding.failed:,}")
+        _add(table, "HNSW recall@10", _ratio(embedding.recall))
     for name, size in report.bytes.items():
-        table.add_row(f"{name} database, bytes", f"{size:,}")
+        _add(table, f"{name} database, bytes", f"{size:,}")
     if report.minified:
-        table.add_row("HNSW recall@10, minified", _ratio(report.minified.recall))
+        _add(table, "HNSW recall@10, minified", _ratio(report.minified.recall))
     for kind, url in report.artifacts.items():
-        table.add_row(f"{kind} database in S3", url)
+        _add(table, f"{kind} database in S3", url)
     if report.layer:
-        table.add_row(
-            "layer version" + ("" if report.layer.published else " (unchanged)"), report.layer.arn
+        _add(
+            table,
+            "layer version" + ("" if report.layer.published else " (unchanged)"),
+            report.layer.arn,
         )
     for phase, seconds in report.seconds.items():
-        table.add_row(f"seconds, {phase}", f"{seconds:.1f}")
+        _add(table, f"seconds, {phase}", f"{seconds:.1f}")
     if len(report.seconds) > 1:
-        table.add_row("seconds, all", f"{sum(report.seconds.values()):.1f}")
+        _add(table, "seconds, all", f"{sum(report.seconds.values()):.1f}")
     stdout.print(table)
 
 
@@ -78,13 +97,13 @@ def estimate_table(estimate: Estimate) -> None:
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("provider", estimate.provider)
-    table.add_row("model", estimate.model)
-    table.add_row("texts to embed", f"{estimate.texts:,}")
-    table.add_row("batch jobs", f"{estimate.jobs:,}")
-    table.add_row("texts on demand", f"{estimate.on_demand:,}")
-    table.add_row("tokens, about", f"{estimate.tokens:,}")
-    table.add_row("US dollars, about", "unknown" if estimate.usd is None else f"{estimate.usd:.4f}")
+    _add(table, "provider", estimate.provider)
+    _add(table, "model", estimate.model)
+    _add(table, "texts to embed", f"{estimate.texts:,}")
+    _add(table, "batch jobs", f"{estimate.jobs:,}")
+    _add(table, "texts on demand", f"{estimate.on_demand:,}")
+    _add(table, "tokens, about", f"{estimate.tokens:,}")
+    _add(table, "US dollars, about", "unknown" if estimate.usd is None else f"{estimate.usd:.4f}")
     stdout.print(table)
 
 
@@ -94,7 +113,8 @@ def snapshot_table(snapshots: list[Snapshot]) -> None:
     table.add_column("object", overflow="fold")
     for snapshot in snapshots:
         for kind, remote in snapshot.objects.items():
-            table.add_row(
+            _add(
+                table,
                 snapshot.name,
                 kind,
                 f"{remote.last_modified:%Y-%m-%d %H:%M:%S} UTC",
@@ -102,6 +122,10 @@ def snapshot_table(snapshots: list[Snapshot]) -> None:
                 str(remote.at),
             )
     stdout.print(table)
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*map(shown.line, cells))
 
 
 def _ratio(value: float | None) -> str:

@@ -124,8 +124,6 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.InterruptException:
-        raise
     except duckdb.OutOfMemoryException as error:
         raise SettingsError(f"{path}: {NO_MEMORY}: {first_line(error)}") from error
     except (duckdb.Error, UnicodeDecodeError) as error:

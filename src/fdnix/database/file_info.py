@@ -42,7 +42,7 @@ _LARGEST = 12  # digits
 
 
 class ForeignDatabaseError(DataError):
-    """A DuckDB database that fdnix did not write."""
+    """A DuckDB database that no fdnix wrote, or a newer one: not for this one to replace."""
 
 
 def fingerprint(*packages: str) -> str:
@@ -99,7 +99,7 @@ def read_older_info(
     meta = _read(connection, path, database)
     _refuse_other_kind(meta, path, "full")
     version = meta.get("schema_version", "")
-    if not version.isdecimal() or int(version) > SCHEMA_VERSIONS["full"]:
+    if not version.isdecimal() or int(version[:9]) > SCHEMA_VERSIONS["full"]:
         raise _other_schema(meta, path, SCHEMA_VERSIONS["full"])
     return meta
 
@@ -132,9 +132,11 @@ def _refuse_other_kind(meta: Mapping[str, str], path: Path, kind: Kind | None) -
 
 
 def _other_schema(meta: Mapping[str, str], path: Path, version: int) -> DataError:
-    return DataError(
-        f"{path}: has schema version {meta.get('schema_version')}, this fdnix reads version "
-        f"{version}; build the file again, or use the fdnix that wrote it "
+    found = meta.get("schema_version", "")
+    newer = found.isdecimal() and int(found[:9]) > version
+    return (ForeignDatabaseError if newer else DataError)(
+        f"{path}: has schema version {found or 'unknown'}, this fdnix reads version {version}; "
+        "build the file again, or use the fdnix that wrote it "
         f"({meta.get('fdnix_version', 'unknown')})"
     )
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import UnionType
+
     import duckdb
 
 MARKS = ("unfree", "broken", "insecure")
@@ -179,6 +182,41 @@ def nix_profile(found: Refusable) -> str:
 
 
 def rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """The rows of a result, each by the names of its columns."""
+    """The rows of a result, each by the names of its columns.
+
+    Raises:
+        duckdb.DataError: a column of `packages` holds what it does not in a file of fdnix's.
+    """
     names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    found = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    for row in found:
+        _refuse_other_kinds(row)
+    return found
+
+
+_KINDS: dict[str, type | UnionType] = {
+    "package_id": str,
+    "pname": str,
+    "programs": list,
+    "platforms": list,
+    "popularity": float,
+    "known_vulnerabilities": list,
+    **dict.fromkeys(("available", "broken", "insecure", "unfree", "unsupported"), bool),
+    **dict.fromkeys(
+        (
+            *("attribute_set", "version", "description", "long_description", "homepage"),
+            *("license", "maintainers", "main_program", "position"),
+        ),
+        str | None,
+    ),
+}
+"""What the columns of `packages` are for Python."""
+
+
+def _refuse_other_kinds(row: Mapping[str, Any]) -> None:
+    from duckdb import DataError  # noqa: PLC0415 (what prints packages needs no DuckDB)
+
+    for name, value in row.items():
+        kind = _KINDS.get(name)
+        if kind and not isinstance(value, kind):
+            raise DataError(f"the column {name} of packages holds {value!r:.50}")

@@ -122,17 +122,16 @@ FROM weighed LEFT JOIN of_phrases USING (term_id, entry_id)
 GROUP BY term_id
 ORDER BY term_id;
 
--- Whole names, glued. kind: 0 the package's own name, 1 its main program or pname, 2 another program,
--- 3 what nixpkgs calls it besides, or called it once.
+-- Whole names, glued. kind: 0 the package's own name, 1 its main program or pname, 2 what nixpkgs calls
+-- it besides, or called it once.
 CREATE TABLE search_names AS
 WITH raw AS (
     SELECT entry_id, fdnix_glue(attribute_name) AS name, 0 AS kind FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(base_name), 0 FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(plain_pname), 1 FROM variant_source
     UNION ALL SELECT entry_id, fdnix_glue(main_program), 1 FROM variant_source
-    UNION ALL SELECT entry_id, fdnix_glue(unnest(programs)), 2 FROM entry_source
     UNION ALL
-    SELECT entry_id, fdnix_glue(a.name), 3
+    SELECT entry_id, fdnix_glue(a.name), 2
     FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
     JOIN variant_source USING (package_id)
     WHERE NOT contains(a.name, '.')
@@ -145,8 +144,9 @@ WHERE name <> '' AND length(name) <= 60
 GROUP BY name, entry_id
 ORDER BY name;
 
--- Longer forms of names, found as a whole only, and so by hash: with the set's name ('pythonrequests',
--- 'requestspython') or the version ('postgresql17').
+-- What is found as a whole only, and so by hash: longer forms of names, with the set's name
+-- ('pythonrequests', 'requestspython') or the version ('postgresql17'), what nixpkgs calls or called what is
+-- in sets, and all programs.
 CREATE TABLE search_full_names AS
 WITH raw AS (
     SELECT entry_id, fdnix_glue(package_id) AS name FROM variant_source WHERE attribute_set IS NOT NULL
@@ -171,8 +171,18 @@ WITH raw AS (
         WHERE variants > 1 AND NOT in_set
     )
     WHERE v <> ''
+    UNION ALL
+    SELECT entry_id, fdnix_glue(a.name)
+    FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
+    JOIN variant_source USING (package_id)
+    WHERE contains(a.name, '.')
 )
-SELECT DISTINCT md5_number_lower(name) AS hash, entry_id::INTEGER AS entry_id
-FROM raw
+SELECT md5_number_lower(name) AS hash, entry_id::INTEGER AS entry_id, bool_and(program) AS program
+FROM (
+    SELECT entry_id, name, false AS program FROM raw
+    UNION ALL
+    SELECT entry_id, fdnix_glue(unnest(programs)), true FROM entry_source
+)
 WHERE name <> '' AND length(name) <= 60
+GROUP BY name, entry_id
 ORDER BY hash, entry_id;

@@ -68,11 +68,8 @@ FROM (
     )
 );
 
--- What a name of a kind is worth beside the package's own: see search_names in inverted_index.sql.
-CREATE OR REPLACE MACRO fdnix_less_fit(kind) AS CASE kind WHEN 0 THEN 0 WHEN 2 THEN 0.1 ELSE 0.05 END;
-
 -- How well a name fits one that begins with it.
-CREATE OR REPLACE MACRO fdnix_prefix_fit(kind, begun, size) AS (0.8 - fdnix_less_fit(kind)) * begun / size;
+CREATE OR REPLACE MACRO fdnix_prefix_fit(kind, begun, size) AS (0.8 - 0.05 * kind) * begun / size;
 
 -- The entries whose name is spelt like the query, and those named after the likeliest of them; none
 -- where edits_allowed is NULL.
@@ -104,7 +101,7 @@ meant AS (
 )
 SELECT coalesce(list({'entry_id': entry_id, 'fit': fit, 'how': 'spelling'}), []) AS more_names
 FROM (
-    SELECT entry_id, 0.95 - fdnix_less_fit(kind) - wrong AS fit
+    SELECT entry_id, 0.95 - 0.05 * kind - wrong AS fit
     FROM fuzzy_matches
     UNION ALL
     SELECT entry_id, fdnix_prefix_fit(kind, length(likeliest), length(name)) - wrong / 2
@@ -149,14 +146,14 @@ named AS (
     FROM (
         SELECT
             entry_id,
-            CASE WHEN name = glued THEN 1 - fdnix_less_fit(kind)
+            CASE WHEN name = glued THEN 1 - 0.05 * kind
             ELSE fdnix_prefix_fit(kind, length(glued), length(name)) END AS fit,
-            CASE WHEN name <> glued THEN 'prefix' WHEN kind = 0 THEN 'name' WHEN kind = 3 THEN 'alias'
+            CASE WHEN name <> glued THEN 'prefix' WHEN kind = 0 THEN 'name' WHEN kind = 2 THEN 'alias'
                 ELSE 'program' END AS how
         FROM asked JOIN search_names USING (start)
         WHERE starts_with(name, glued) AND length(glued) > 1
         UNION ALL
-        SELECT entry_id, 0.9, 'name'
+        SELECT entry_id, 0.9, CASE WHEN program THEN 'program' ELSE 'name' END
         FROM asked JOIN search_full_names USING (hash)
     )
 )

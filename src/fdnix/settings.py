@@ -157,9 +157,9 @@ class Settings(BaseModel):
     )
     nixpkgs_tree: Annotated[str, AfterValidator(_tree)] = Field(
         "auto",
-        description="auto (the nixpkgs that was evaluated, or the tarball of the channel's "
-        "release), none, or a nixpkgs that exists: a directory, or a tarball such as "
-        "nixexprs.tar.xz",
+        description="auto (the nixpkgs that was evaluated, the tarball of the channel's "
+        "release, or what the sample has of one), none, or a nixpkgs that exists: a directory, or "
+        "a tarball such as nixexprs.tar.xz",
     )
     nixpkgs_timeout: float = Field(
         3600,

@@ -57,6 +57,7 @@ def fdnix(
     yield run
     log.handlers.clear()
     log.propagate = True
+    log.setLevel("NOTSET")
 
 
 @pytest.mark.parametrize("command", ["", *cli.commands])
@@ -233,10 +234,15 @@ def test_a_search_asks_for_none_of_a_runs_settings(
     assert json.loads(ended.out)["hits"]
 
 
-def test_demo_shows_three_searches(fdnix: Fdnix, tmp_path: Path) -> None:
+def test_demo_searches_by_purpose_name_program_and_former_name(
+    fdnix: Fdnix, tmp_path: Path
+) -> None:
     ended = fdnix("demo")
     assert ended.code == 0
-    assert ended.out.count("$ fdnix search") == 3
+    first = [shown.splitlines()[1].split()[0] for shown in ended.out.split("$ fdnix search")[1:]]
+    assert first == ["yazi", "postgresql", "bind", "eza"]
+    assert "has the program nslookup" in ended.out
+    assert "exa was removed from nixpkgs" in ended.err
     assert (tmp_path / "out/fdnix.duckdb").is_file()
     assert fdnix("demo").code == 0
 

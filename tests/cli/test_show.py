@@ -86,6 +86,35 @@ def test_an_unknown_attribute_path_is_met_with_the_nearest_names(command: str, f
     assert ended.stdout == ""
 
 
+def test_show_has_all_programs_and_how_well_known_a_package_is(minified: Path) -> None:
+    shown = fdnix("show", "bind", "--db", minified).stdout.splitlines()
+    assert "program:     named" in shown
+    assert "programs:    named dig host nslookup nsupdate dnssec-keygen" in shown
+    assert "also called: dnsutils" in shown
+    [popularity] = [line for line in shown if line.startswith("popularity: ")]
+    assert 0 <= float(popularity.split()[1]) <= 1
+
+
+def test_another_name_of_a_package_leads_to_it_and_is_said(minified: Path) -> None:
+    shown = fdnix("show", "nodejs", "--db", minified)
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("nodejs_24  ")
+    assert shown.stderr == "nodejs stands for nodejs_24 in nixpkgs\n"
+    found = json.loads(fdnix("show", "transmission", "--json", "--db", minified).stdout)
+    assert (found["package_id"], found["aliases"]) == ("transmission_4", ["transmission"])
+    assert fdnix("similar", "nodejs", "--db", minified).returncode == 0
+
+
+def test_what_was_removed_is_said_with_what_to_use_instead(minified: Path) -> None:
+    ended = fdnix("show", "exa", "--db", minified)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "exa was removed from nixpkgs: \"'exa' has been removed as it is" in ended.stderr
+    assert "the nearest: eza" in ended.stderr
+    found = fdnix("search", "exa", "--limit", 1, "--db", minified)
+    assert found.stdout.startswith("eza  ")
+    assert "exa was removed from nixpkgs" in found.stderr
+
+
 def test_which_names_the_package_of_a_program(few: Path) -> None:
     ended = fdnix("which", "t", "--db", few)
     assert ended.stdout.splitlines()[0] == "tool  1.0"

@@ -29,7 +29,10 @@ TREE = Tree(
     usage_texts={"nginx": ("web servers", "the Nginx web server")},
     programs={"nginx": ("other",), "bind": ("dig", "named", "nslookup")},
     listed_programs={"nginx": ("nginx", "nginx-config")},
-    aliases=(Alias("nginxStable", "nginx", None), Alias("gone", None, "gone was removed")),
+    aliases=(
+        Alias("nginxStable", "nginx", None, ("nginx",)),
+        Alias("gone", None, "gone was removed"),
+    ),
 )
 
 
@@ -73,7 +76,10 @@ def test_usage_texts_programs_and_aliases_are_in_the_full_database(tmp_path: Pat
         ("nginx", ["nginx", "nginx-config"], "channel", list(TREE.usage_texts["nginx"])),
     ]
     assert usage == [("nginx", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
-    assert aliases == [("gone", None, "gone was removed"), ("nginxStable", "nginx", None)]
+    assert aliases == [
+        ("gone", None, "gone was removed", []),
+        ("nginxStable", "nginx", None, ["nginx"]),
+    ]
     assert (meta["tree_source"], meta["tree_revision"]) == ("channel", "abc")
     assert [meta[f"programs_from_{source}"] for source in ("channel", "tree", "meta")] == ["1"] * 3
 
@@ -95,11 +101,11 @@ def test_embedding_keeps_what_the_tree_said(tmp_path: Path) -> None:
     pipeline.run(settings.replace(processing_mode="metadata"))
     with connect(settings.output_path) as connection:
         connection.execute("INSERT INTO usage VALUES ('a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
-        connection.execute("INSERT INTO aliases VALUES ('b', 'a', NULL)")
+        connection.execute("INSERT INTO aliases VALUES ('b', 'a', NULL, ['a'])")
     pipeline.run(settings.replace(processing_mode="embedding"))
     with connect(settings.output_path, read_only=True) as connection:
         assert connection.execute("SELECT package_id, modules FROM usage").fetchall() == [("a", 1)]
-        assert connection.execute("FROM aliases").fetchall() == [("b", "a", None)]
+        assert connection.execute("FROM aliases").fetchall() == [("b", "a", None, ["a"])]
 
 
 @pytest.mark.parametrize(

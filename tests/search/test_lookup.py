@@ -13,6 +13,7 @@ from fdnix.errors import SettingsError
 from fdnix.search import SearchIndex
 from fdnix.search.package import source_url
 from support.catalogues import entry, settings_in, write_catalogue
+from support.trees import write_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,49 @@ def test_a_program_is_found_in_the_package_that_has_it(index: SearchIndex) -> No
         "has this name; its main program is nvim",
     )
     assert index.which("no-such-program") == []
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        (
+            "dig",
+            [
+                ("dig", "its main program"),
+                ("bind", "one of its 6 programs; its main program is named"),
+            ],
+        ),
+        ("NSlookup", [("bind", "one of its programs is nslookup")]),
+        ("exa", [("eza", "nixpkgs leads from this name to it")]),
+        ("lsblk", [("util-linux", "one of its 3 programs")]),
+    ],
+)
+def test_every_package_that_has_a_program_is_told_likeliest_first_and_why(
+    program: str, expected: list[tuple[str, str]], index: SearchIndex
+) -> None:
+    assert [(owner.package_id, owner.why) for owner in index.which(program)] == expected
+
+
+def test_of_those_that_have_a_program_besides_what_is_named_after_it_comes_first(
+    tmp_path: Path,
+) -> None:
+    names = ("bigsuite", "toolMinimal", "toolset", "unlike")
+    build = """{ stdenv }: stdenv.mkDerivation { postInstall = ''
+      install -t $out/bin tool
+    ''; }"""
+    files = {f"pkgs/by-name/{name[:2]}/{name}/package.nix": build for name in names}
+    packages = {name: entry(name, homepage=f"https://{name}.example") for name in names}
+    packages |= {f"plugins{n}.bigsuite-{n}": entry(f"bigsuite-{n}") for n in range(20)}
+    settings = settings_in(
+        tmp_path,
+        write_catalogue(tmp_path / "in.json", packages),
+        nixpkgs_tree=str(write_tree(tmp_path / "nixpkgs", files)),
+    )
+    pipeline.run(settings)
+    with SearchIndex.open(settings.output_minified_path) as index:
+        found = [owner.package_id for owner in index.which("tool")]
+    assert set(found) == set(names)
+    assert found[0] == "toolMinimal"
 
 
 def test_one_program_of_several_variants_is_one_answer(small: Path) -> None:

@@ -43,6 +43,7 @@ FILES: Mapping[str, str] = {
           webserver = warnAlias "Use 'serverd' instead" serverd; # Added 2026-01-01
           frontd = webserver;
           advice = throw "advice has been removed. Use something else";
+          quill = throw "'quill' has been removed, it needed 'ink'. Use probe-tools or 'editit'";
           tools = {
             probe = lib.warnOnInstantiate "moved" probe-tools;
           };

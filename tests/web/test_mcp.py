@@ -124,6 +124,23 @@ def test_an_unknown_package_is_an_error_that_names_the_nearest(database: Path) -
     assert "the nearest: tool" in text(answer)
 
 
+def test_a_former_name_leads_to_the_package_or_says_what_to_use(minified: Path) -> None:
+    renamed, removed, program, known = asked(
+        minified,
+        ("package_details", {"attribute": "nodejs"}),
+        ("package_details", {"attribute": "exa"}),
+        ("find_program", {"program": "nslookup"}),
+        ("package_details", {"attribute": "bind"}),
+    )
+    assert text(renamed).startswith("nodejs stands for nodejs_24 in nixpkgs\nnodejs_24 ")
+    assert removed.is_error
+    assert "exa was removed from nixpkgs" in text(removed)
+    assert "the nearest: eza" in text(removed)
+    assert "(one of its 6 programs; its main program is named)" in text(program)
+    assert "programs: named dig host" in text(known)
+    assert "popularity: 0." in text(known)
+
+
 def test_what_nothing_is_known_of_is_said(database: Path) -> None:
     found, program = asked(
         database,

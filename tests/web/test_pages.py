@@ -233,6 +233,16 @@ def test_what_nixpkgs_says_is_shown_as_text(tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in shown
 
 
+def test_a_packages_page_has_its_programs_and_other_names(site: str) -> None:
+    page = httpx.get(f"{site}/package/bind").text
+    assert "<li><code>nslookup</code></li>" in page
+    assert re.search(r"Also called</dt><dd>\s*<ul class=\"plain\">\s*<li><code>dnsutils<", page)
+    assert re.search(r"Popularity</dt><dd><span title=[^>]*>\d+%</span>", page)
+    many = httpx.get(f"{site}/package/coreutils").text
+    assert "<summary>13</summary>" in many
+    assert "Also called" not in many
+
+
 def test_browsers_find_the_search(site: str) -> None:
     description = httpx.get(f"{site}/opensearch.xml")
     assert f'template="{site}/?q={{searchTerms}}"' in description.text

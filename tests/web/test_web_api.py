@@ -72,6 +72,43 @@ def test_a_package_has_all_its_fields_and_what_is_like_it(client: httpx.Client) 
 
 
 @pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/api/v1/packages/nodejs", "/api/v1/packages/nodejs_24"),
+        ("/api/v1/packages/nodejs/similar?limit=3", "/api/v1/packages/nodejs_24/similar?limit=3"),
+        ("/package/nodejs", "/package/nodejs_24"),
+    ],
+)
+def test_another_name_of_a_package_leads_to_it(
+    client: httpx.Client, path: str, location: str
+) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (307, location)
+    assert "nodejs stands for nodejs_24 in nixpkgs" in answer.text
+    assert client.get(path, follow_redirects=True).status_code == 200
+
+
+def test_what_was_removed_is_told_with_what_to_use_instead(client: httpx.Client) -> None:
+    said = client.get("/api/v1/packages/exa").json()
+    assert said["status"] == 404
+    assert "; exa was removed from nixpkgs: " in said["detail"]
+    assert said["detail"].endswith("; there is eza")
+    answer = client.get(HITS, params={"q": "exa"}).json()
+    assert answer["hits"][0]["package_id"] == "eza"
+    assert answer["notice"].startswith("exa was removed from nixpkgs")
+
+
+def test_programs_popularity_and_what_the_index_lacks_are_told(client: httpx.Client) -> None:
+    package = client.get("/api/v1/packages/bind").json()
+    assert {"named", "dig", "nslookup"} <= set(package["programs"])
+    assert 0 <= package["popularity"] <= 1
+    assert package["aliases"] == ["dnsutils"]
+    [lacks] = client.get("/api/v1/info").json()["made_without"]
+    assert "without a channel's list of programs" in lacks
+    assert lacks.replace("'", "&#39;") in client.get("/about").text
+
+
+@pytest.mark.parametrize(
     ("path", "status", "said"),
     [
         ("/api/v1/search", 400, "q: is missing"),

@@ -32,7 +32,7 @@ def demo_command() -> None:
         _refuse_to_replace(path)
     run_and_show(settings, as_json=False)
     with SearchIndex.open(settings.output_minified_path) as index:
-        for text in ("terminal file manager with previews", "postgres", "convert heic to jpg"):
+        for text in ("terminal file manager with previews", "postgres", "nslookup", "exa"):
             click.secho(f"\n$ fdnix search --db out/fdnix.duckdb {text}", bold=True)
             render.search_results(index.search(text, limit=3))
 

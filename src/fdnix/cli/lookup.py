@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fdnix.search import SearchIndex
+    from fdnix.search.package import Package
 
 _LIMIT_OPTION = click.option(
     "--limit", type=click.IntRange(1, 1000), default=10, help="How many to show."
@@ -34,9 +35,7 @@ def show_command(*, attribute: str, database: Path | None, as_json: bool) -> Non
              fdnix show --json python313Packages.requests
     """
     with open_index(database, os.environ) as index:
-        found = index.get(attribute)
-        if found is None:
-            raise _unknown(index, attribute)
+        found = _package(index, attribute)
     render.as_json(found) if as_json else render.package(found)
 
 
@@ -68,15 +67,26 @@ def similar_command(*, attribute: str, limit: int, database: Path | None, as_jso
     Example: fdnix similar ripgrep
     """
     with open_index(database, os.environ) as index:
-        if index.get(attribute) is None:
-            raise _unknown(index, attribute)
-        found = index.similar(attribute, limit)
+        found = index.similar(_package(index, attribute).package_id, limit)
     render.as_json(found) if as_json else render.similar(found)
 
 
-def _unknown(index: SearchIndex, attribute: str) -> SettingsError:
-    near = ", ".join(hit.package_id for hit in index.search(attribute, limit=5))
-    return SettingsError(
-        f"there is no package {attribute!r} in {index.path}; "
-        + (f"the nearest: {near}" if near else "`fdnix search` finds packages by what they do")
+def _package(index: SearchIndex, attribute: str) -> Package:
+    """The package at an attribute path; where that is another name of one, which is said, that."""
+    if found := index.get(attribute):
+        return found
+    alias = index.alias(attribute)
+    if alias and alias.means_target and (found := index.get(str(alias.target))):
+        click.secho(alias.note, fg="yellow", err=True)
+        return found
+    results = index.search(attribute, limit=5)
+    near = ", ".join(hit.package_id for hit in results)
+    raise SettingsError(
+        "; ".join(
+            [
+                f"there is no package {attribute!r} in {index.path}",
+                *filter(None, [results.notice]),
+                f"the nearest: {near}" if near else "`fdnix search` finds packages by what they do",
+            ]
+        )
     )

@@ -83,9 +83,12 @@ def package(found: Package) -> None:
     click.echo(f"    {shown.line(nix_shell(found))}")
     rows = {
         "program": found.main_program,
+        "programs": " ".join(found.programs[1:] and found.programs),
+        "also called": ", ".join(found.aliases),
         "home page": found.homepage,
         "licence": found.license,
         "platforms": " ".join(found.platforms),
+        "popularity": f"{found.popularity:.2f}",
         "maintainers": found.maintainers,
         "source": found.source_url or found.position,
         "available": None if found.available else "no: nixpkgs refuses to build it",

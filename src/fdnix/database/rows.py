@@ -58,6 +58,7 @@ _NESTED: dict[str, pa.DataType] = {
     "source_provenance": _TEXTS,
     "kinds": _TEXTS,
 }
+_ALIAS = {"name": _TEXT, "target": _TEXT, "message": _TEXT, "successors": _TEXTS}
 _DERIVED = ("attribute_name", "set_family", "base_name", "kinds")
 _FLAGS = frozenset({"available", "broken", "insecure", "unfree", "unsupported"})
 
@@ -103,8 +104,8 @@ def alias_table(tree: Tree) -> pa.Table:
     """An Arrow table of aliases, one row each."""
     return pa.table(
         {
-            name: pa.array([getattr(alias, name) for alias in tree.aliases], _TEXT)
-            for name in ("name", "target", "message")
+            name: pa.array([getattr(alias, name) for alias in tree.aliases], kind)
+            for name, kind in _ALIAS.items()
         }
     )
 

@@ -23,7 +23,8 @@ def standing_tree(path: Path, *, extension_directory: Path | None = None) -> Tre
         if "tree_source" not in meta:
             return None
         usage = connection.table("usage").select("package_id", *USAGE_COUNTS).fetchall()
-        aliases = connection.table("aliases").select("name", "target", "message").fetchall()
+        columns = ("name", "target", "message", "successors")
+        aliases = connection.table("aliases").select(*columns).fetchall()
         said = connection.execute(read_sql("database", "standing_tree")).fetchall()
     return Tree(
         source=cast("TreeSource", meta["tree_source"]),
@@ -32,5 +33,8 @@ def standing_tree(path: Path, *, extension_directory: Path | None = None) -> Tre
         usage_texts={name: tuple(texts) for name, texts, _, _ in said if texts},
         programs={name: tuple(programs) for name, _, programs, _ in said if programs},
         listed_programs={name: tuple(programs) for name, _, _, programs in said if programs},
-        aliases=tuple(Alias(*alias) for alias in aliases),
+        aliases=tuple(
+            Alias(name, target, message, tuple(successors))
+            for name, target, message, successors in aliases
+        ),
     )

@@ -31,7 +31,7 @@ from fdnix.search.query_vector import query_vector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fdnix.search.package import Package, ProgramOwner, SimilarPackage
+    from fdnix.search.package import Alias, Package, ProgramOwner, SimilarPackage
 
 MAX_LIMIT = 1000
 """The most hits one search returns; `offset` reaches the others."""
@@ -113,8 +113,9 @@ class Hit:
 class SearchResults:
     """Hits, best first, to be iterated over; `total` counts all there are.
 
-    `timings` are in seconds. `notice` says what went less well than it might: that
-    there was no query vector, and why.
+    `timings` are in seconds. `notice` says what went less well than it might: that there was no
+    query vector, and why; what of the query is passed over; that the package it names was renamed
+    or removed.
     """
 
     hits: list[Hit]
@@ -259,8 +260,8 @@ class SearchIndex:
         set:python313Packages platform:x86_64-linux is:free`: docs/filters.md has all), each of them
         negated by a `-` before it, `"quoted phrases"` and `-excluded` words. No text raises; one
         of filters alone lists what passes them, likeliest first. What looks like a filter and is
-        none, a value that nothing has, and what is passed over of a text that says too much are
-        named in the results' `notice`.
+        none, a value that nothing has, what is passed over of a text that says too much, and what
+        became of a package that was renamed or removed are named in the results' `notice`.
 
         Raises:
             SettingsError: an argument is not accepted, as a `limit` of more than MAX_LIMIT is not,
@@ -296,6 +297,18 @@ class SearchIndex:
         revision = self.info.get("nixpkgs_revision")
         with self._session() as session:
             return package.package(session.connection, path, revision)
+
+    def alias(self, name: str) -> Alias | None:
+        """What nixpkgs says of a name that is no package, such as one that it had once.
+
+        None where it says nothing, or the file was made without a nixpkgs tree.
+
+        Raises:
+            SettingsError: `name` is no text, or the index is closed.
+        """
+        name = _accept_text("name", name)
+        with self._session() as session:
+            return package.alias(session.connection, name)
 
     def similar(self, attribute: str, limit: int = 10) -> list[SimilarPackage]:
         """The packages whose texts mean most nearly what the one's at an attribute path means.
@@ -495,7 +508,9 @@ class _Session:
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
         filtered = self._understand(text, words, vector, filters)
-        complaints = self._texts("EXECUTE complain") if ":" in text or len(text) > _SHORT else []
+        complaints = self._texts("EXECUTE note") if words else []
+        if ":" in text or len(text) > _SHORT:
+            complaints += self._texts("EXECUTE complain")
         rows = self._rank(max(1, limit), offset, filtered=filtered)
         first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:

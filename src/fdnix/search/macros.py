@@ -68,7 +68,7 @@ def _create_steps(connection: duckdb.DuckDBPyConnection, dimensions: int, head: 
     connection.execute(_filter_macros())
     connection.execute(read_sql("search", "rank"))
     connection.execute(_facets())
-    for name in ("suggest", "lookup"):
+    for name in ("suggest", "aliases", "lookup"):
         connection.execute(read_sql("search", name))
 
 

@@ -52,9 +52,10 @@ class Package:
     """All that the file holds of one package.
 
     `position` is file and line in nixpkgs, `source_url` the same at the revision that was indexed,
-    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from 0 to
-    1, is how likely a public list of software names it, guessed from nixpkgs. `variants` are all
-    attribute paths of its entry, this one among them, likeliest first.
+    None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from
+    0 to 1, is how likely a public list of software names it, guessed from nixpkgs. `aliases` are
+    what else nixpkgs calls it, or did. `variants` are all attribute paths of its entry, this one
+    among them, likeliest first.
     """
 
     package_id: str
@@ -78,7 +79,24 @@ class Package:
     popularity: float
     position: str | None
     source_url: str | None
+    aliases: list[str]
     variants: list[Variant]
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name that nixpkgs has or had, and that is no package.
+
+    `note` says in a sentence what became of it. `target` is the attribute path that it stands for,
+    or the first of `successors`, the packages to use in its place; None where nixpkgs names none.
+    `means_target` is whether `target` is the same package under another name.
+    """
+
+    name: str
+    target: str | None
+    successors: list[str]
+    note: str
+    means_target: bool
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,13 @@ def package(
         variants = [Variant(**variant) for variant in row.pop("variants")]
         url = source_url(row["position"], revision)
         return Package(**row, source_url=url, variants=variants)
+    return None
+
+
+def alias(connection: duckdb.DuckDBPyConnection, name: str) -> Alias | None:
+    """The alias of a name; None where nixpkgs has none."""
+    for row in rows(connection.execute("FROM fdnix_alias(?)", [name])):
+        return Alias(**row)
     return None
 
 
@@ -172,7 +197,9 @@ def rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 _KINDS: dict[str, type | UnionType] = {
     "package_id": str,
     "pname": str,
+    "programs": list,
     "platforms": list,
+    "popularity": float,
     "known_vulnerabilities": list,
     **dict.fromkeys(("available", "broken", "insecure", "unfree", "unsupported"), bool),
     **dict.fromkeys(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fdnix.database.sizes import made_without
 from fdnix.search.filters import FILTERS
 from fdnix.search.index import Facet, Filters, Hit, Suggestion
 from fdnix.search.package import Package, SimilarPackage
@@ -58,9 +60,13 @@ class SimilarAnswer:
 
 @dataclass(frozen=True)
 class InfoAnswer:
-    """What the file that is served says of itself."""
+    """What the file that is served says of itself.
+
+    `made_without` says what it could say more of, had there been more to make it from.
+    """
 
     file: dict[str, str]
+    made_without: list[str]
 
 
 @dataclass(frozen=True)
@@ -161,23 +167,42 @@ def _suggest(opened: OpenIndex, given: dict[str, Any]) -> SuggestAnswer:
     return SuggestAnswer(opened.index.suggest(given["q"], limit=given.get("limit", 10)))
 
 
-def package(opened: OpenIndex, attribute: str) -> Package:
+def package(opened: OpenIndex, attribute: str, address: str) -> Package:
     """All that the file holds of one package.
 
+    Args:
+        opened: the index.
+        attribute: an attribute path.
+        address: of a package's answer, with braces in the place of its attribute path.
+
     Raises:
-        Problem: there is no such package (404).
+        Problem: that is another name of a package (307), or there is no such package (404).
     """
-    found = opened.index.get(attribute)
-    if found is None:
-        near = [hit.package_id for hit in opened.search(attribute, 3, 0).hits]
-        hint = f"; there is {', '.join(near)}" if near else ""
-        raise Problem(404, f"there is no package {attribute}{hint}")
-    return found
+    if found := opened.index.get(attribute):
+        return found
+    alias = opened.index.alias(attribute)
+    if alias and alias.means_target:
+        location = address.replace("{}", quote(str(alias.target)))
+        raise Problem(307, alias.note, location=location)
+    results = opened.search(attribute, 3, 0)
+    near = ", ".join(hit.package_id for hit in results.hits)
+    said = [
+        f"there is no package {attribute}",
+        results.notice,
+        f"there is {near}" if near else None,
+    ]
+    raise Problem(404, "; ".join(filter(None, said)))
+
+
+def _package(opened: OpenIndex, given: dict[str, Any]) -> Package:
+    return package(opened, given["attribute"], "/api/v1/packages/{}")
 
 
 def _similar(opened: OpenIndex, given: dict[str, Any]) -> SimilarAnswer:
-    attribute = package(opened, given["attribute"]).package_id
-    return SimilarAnswer(opened.index.similar(attribute, given.get("limit", 10)))
+    limit = given.get("limit", 10)
+    address = f"/api/v1/packages/{{}}/similar?limit={limit}"
+    attribute = package(opened, given["attribute"], address).package_id
+    return SimilarAnswer(opened.index.similar(attribute, limit))
 
 
 ENDPOINTS = (
@@ -202,9 +227,9 @@ ENDPOINTS = (
         "/api/v1/packages/{attribute}",
         "All that is known of one package.",
         (_ATTRIBUTE,),
-        lambda opened, given: package(opened, given["attribute"]),
+        _package,
         Package,
-        errors=(400, 404, 503),
+        errors=(307, 400, 404, 503),
     ),
     Endpoint(
         "similar",
@@ -213,7 +238,7 @@ ENDPOINTS = (
         (_ATTRIBUTE, Parameter("limit", **_number("How many.", 1, LIMITS.hits, 10))),
         _similar,
         SimilarAnswer,
-        errors=(400, 404, 503),
+        errors=(307, 400, 404, 503),
     ),
     Endpoint(
         "suggest",
@@ -231,7 +256,7 @@ ENDPOINTS = (
         "/api/v1/info",
         "What the file that is served says of itself: channel, revision, dates, counts.",
         (),
-        lambda opened, _: InfoAnswer(dict(opened.info)),
+        lambda opened, _: InfoAnswer(dict(opened.info), made_without(opened.info)),
         InfoAnswer,
     ),
 )

@@ -83,10 +83,15 @@ def server(index: SearchIndex) -> MCPServer:
         """Tell all of one package: versions of its variants, how to get it, vulnerabilities."""
         path = attribute.strip().removeprefix("nixpkgs#").removeprefix("pkgs.")
         found = index.get(path)
+        renamed = None if found else index.alias(path)
+        if renamed and renamed.means_target:
+            found = index.get(str(renamed.target))
         if found is None:
-            near = ", ".join(hit.package_id for hit in index.search(path, limit=_NEAREST))
-            raise ToolError(f"there is no package {path!r}; the nearest: {near or 'none'}")
-        return _answer(_details(found))
+            results = index.search(path, limit=_NEAREST)
+            near = ", ".join(hit.package_id for hit in results) or "none"
+            said = filter(None, [f"there is no package {path!r}", results.notice])
+            raise ToolError("; ".join([*said, f"the nearest: {near}"]))
+        return _answer([*([renamed.note] if renamed else []), *_details(found)])
 
     @made.tool(annotations=_READS, structured_output=False)
     def find_program(
@@ -114,10 +119,13 @@ def _details(found: Package) -> list[str]:
         "keep it": nix_profile(found),
         "in a configuration": f"pkgs.{found.package_id}",
         "program": found.main_program,
+        "programs": _cut(" ".join(found.programs[1:] and found.programs), _MAX_DESCRIPTION),
+        "also called": ", ".join(found.aliases),
         "home page": found.homepage,
         "licence": found.license,
         "platforms": " ".join(found.platforms),
         "maintainers": found.maintainers and _cut(found.maintainers, _MAX_DESCRIPTION),
+        "popularity": f"{found.popularity:.2f} of 1",
         "source": found.source_url or found.position,
         "available": None if found.available else "no: nixpkgs refuses to build it",
         "known vulnerabilities": "; ".join(

@@ -11,6 +11,7 @@ from fdnix.web.api import ENDPOINTS
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
 _WORDS = {
+    307: "nixpkgs calls this package otherwise; `Location` leads to it, `detail` says why.",
     400: "A parameter is wrong; `detail` says which.",
     404: "There is no such package; `detail` names the nearest.",
     503: "Too much is asked just now, or this takes too long; see `Retry-After`.",

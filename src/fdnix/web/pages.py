@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from fdnix.database.sizes import made_without
 from fdnix.nixpkgs import attribute as paths
 from fdnix.search.filters import FILTERS
 from fdnix.web import api, install, query
@@ -90,7 +91,7 @@ def routes(service: Service) -> list[Route]:
         Route("/", _page(service, _search_page("search.html", service.limits))),
         Route("/results", _page(service, _search_page("results.html", service.limits))),
         Route("/package/{attribute:path}", _page(service, _package_page(service.limits))),
-        Route("/about", _page(service, lambda _: lambda opened: _rendered("about.html", opened))),
+        Route("/about", _page(service, lambda _: _about)),
         Route("/opensearch.xml", _opensearch),
         Route("/suggestions", _suggestions(service)),
         Route("/robots.txt", _robots),
@@ -153,6 +154,10 @@ def _search_page(template: str, limits: Limits) -> Callable[[Request], Callable[
     return reader
 
 
+def _about(opened: OpenIndex) -> str:
+    return _rendered("about.html", opened, made_without=made_without(opened.info))
+
+
 def _package_page(limits: Limits) -> Callable[[Request], Callable[[OpenIndex], str]]:
     def reader(request: Request) -> Callable[[OpenIndex], str]:
         attribute = request.path_params["attribute"]
@@ -160,7 +165,7 @@ def _package_page(limits: Limits) -> Callable[[Request], Callable[[OpenIndex], s
             raise Problem(404, "no attribute path is that long")
 
         def render(opened: OpenIndex) -> str:
-            package = api.package(opened, attribute)
+            package = api.package(opened, attribute, "/package/{}")
             return _rendered(
                 "package.html",
                 opened,

@@ -12,14 +12,23 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
         status: the HTTP status.
         detail: what is wrong, and what to do.
         retry_after: seconds until it may be worth to ask again; None where it is not.
+        location: the path to ask for instead; None where there is none.
     """
 
-    def __init__(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        retry_after: int | None = None,
+        location: str | None = None,
+    ) -> None:
         """Tell what is wrong."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
+        self.location = location
 
     @property
     def title(self) -> str:
@@ -31,6 +40,8 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
         headers = {"Cache-Control": "no-store"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
+        if self.location is not None:
+            headers["Location"] = self.location
         return headers
 
     def document(self) -> dict[str, str | int]:

@@ -1,6 +1,7 @@
 CREATE TABLE aliases("name" VARCHAR PRIMARY KEY,
     "target" VARCHAR,
-    message VARCHAR);
+    message VARCHAR,
+    successors VARCHAR[] NOT NULL);
 CREATE TABLE embedding_failures(content_hash VARCHAR PRIMARY KEY,
     reason VARCHAR NOT NULL,
     attempts INTEGER NOT NULL,
@@ -20,6 +21,7 @@ CREATE TABLE packages(package_id VARCHAR PRIMARY KEY,
     "version" VARCHAR,
     description VARCHAR,
     long_description VARCHAR,
+    kinds VARCHAR[],
     homepages VARCHAR[],
     changelog VARCHAR,
     download_page VARCHAR,

@@ -81,6 +81,10 @@ def test_aliases_have_their_targets_and_nixpkgs_own_words(tree: Tree) -> None:
         "webserver": ("serverd", "Use 'serverd' instead"),
         "frontd": ("serverd", None),
         "advice": (None, "advice has been removed. Use something else"),
+        "quill": (
+            "probe-tools",
+            "'quill' has been removed, it needed 'ink'. Use probe-tools or 'editit'",
+        ),
         "tools.probe": ("probe-tools", "moved"),
         "python3": ("python313", None),
         "python3Packages": ("python313Packages", None),
@@ -88,6 +92,13 @@ def test_aliases_have_their_targets_and_nixpkgs_own_words(tree: Tree) -> None:
         "serverMinimal": ("serverd", None),
         "vimPlugins.vim-old": ("vimPlugins.vim-new", None),
     }
+
+
+def test_what_a_message_suggests_are_successors_where_they_are_packages(tree: Tree) -> None:
+    successors = {alias.name: alias.successors for alias in tree.aliases}
+    assert successors["quill"] == ("probe-tools", "editit")
+    assert successors["oldserver"] == successors["frontd"] == ("serverd",)
+    assert successors["advice"] == successors["python3Packages"] == ()
 
 
 def test_an_alias_that_is_a_package_stays_one_and_one_that_leads_nowhere_is_none(

@@ -29,6 +29,7 @@ COMMENT ON COLUMN usage.arguments IS 'Files of packages that take it as an argum
 COMMENT ON TABLE aliases IS 'Names that nixpkgs knows and that are no packages';
 COMMENT ON COLUMN aliases.target IS 'The attribute path that the name stands for or was replaced by, a package where there is one';
 COMMENT ON COLUMN aliases.message IS 'What nixpkgs says to who uses the name';
+COMMENT ON COLUMN aliases.successors IS 'The packages to use in its place, likeliest first: its target, and those that the message names';
 COMMENT ON TABLE embedding_failures IS 'Texts that could not be embedded, and why';
 COMMENT ON TABLE rejected_packages IS 'Entries of the catalogue that could not be decoded, and why';
 COMMENT ON TABLE fdnix_meta IS 'What the file is of and what made it';

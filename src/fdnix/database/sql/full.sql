@@ -81,7 +81,8 @@ CREATE TABLE usage (
 CREATE TABLE aliases (
     "name" VARCHAR PRIMARY KEY,
     target VARCHAR,
-    message VARCHAR
+    message VARCHAR,
+    successors VARCHAR[] NOT NULL
 );
 
 CREATE TABLE embedding_failures (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fdnix.nixpkgs.sources.download import downloaded
 from fdnix.nixpkgs.tree.files import in_directory, in_tarball
@@ -25,8 +25,8 @@ def tree_source(setting: str, source: str) -> TreeSource | None:
     """
     if setting != "auto":
         return None if setting == "none" else "path"
-    if source == "channel":
-        return "channel"
+    if source in {"channel", "sample"}:
+        return cast("TreeSource", source)
     return "nixpkgs" if source in {"nixpkgs", "nix-env"} else None
 
 

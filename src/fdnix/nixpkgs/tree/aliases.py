@@ -60,6 +60,17 @@ _REPLACED: Final = re.compile(
     r"(?: the)?(?: new)?(?: package)? (?P<quote>[`'\"])?(?P<target>[A-Za-z_][\w.'-]*[\w-])",
     re.IGNORECASE,
 )
+_NAME: Final = r"[A-Za-z_](?:[\w.+-]*[\w+])?"
+# What a message may name to be used instead: all that stands in quotation marks, and after words of
+# advice what does not look like a word of prose.
+_SUGGESTED: Final = re.compile(
+    rf"(?<!\w)[`'\"](?:pkgs\.)?(?P<quoted>{_NAME})[`'\"]"
+    r"|\b(?<!not )(?:use|consider(?: using)?|in favou?r of|part of|(?:split|merged|integrated) into"
+    r"|(?:migrat|mov|switch|upgrad)(?:e|ing) to) (?:the )?"
+    rf"(?P<plain>{_NAME}(?:,? (?:or|and) {_NAME})*)",
+    re.IGNORECASE,
+)
+_NO_PROSE: Final = re.compile(r"[-_\d]")
 _LONGEST_MESSAGE: Final = 1000
 
 
@@ -90,10 +101,14 @@ def _alias(prefix: str, name: str, value: Sequence[Token]) -> Alias | None:
     if message is not None:
         message = fold_line(message)
         target = target or _replacement(name, message or "")
+        message = message and message[:_LONGEST_MESSAGE]
     if target is None and message is None:
         return None
     return Alias(
-        prefix + name, target and _whole(prefix, target), message and message[:_LONGEST_MESSAGE]
+        prefix + name,
+        target and _whole(prefix, target),
+        message,
+        tuple(_suggested(name, message or "")),
     )
 
 
@@ -132,6 +147,15 @@ def _replacement(name: str, message: str) -> str | None:
             target = found["target"].strip("'")
             return None if target == name else target
     return None
+
+
+def _suggested(name: str, message: str) -> Iterator[str]:
+    """What `message` may suggest to use in place of `name`: names of packages, or not."""
+    for found in _SUGGESTED.finditer(message):
+        if found["quoted"] not in {None, name}:
+            yield found["quoted"]
+        named = re.findall(_NAME, found["plain"] or "")
+        yield from filter(_NO_PROSE.search, named)
 
 
 def _whole(prefix: str, target: str) -> str:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fdnix.nixpkgs.values import distinct
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
@@ -83,16 +85,31 @@ class Owners:
     def aliases(self) -> Iterator[Alias]:
         """The aliases that are no packages, with packages for targets wherever one is reached.
 
-        Those that lead neither to a package nor to a set of packages, and say nothing, are left
-        out.
+        Where the name leads to none, the target is the first package that its message suggests.
+        Those that lead neither to a package nor to a set of packages, and say
+        nothing, are left out.
         """
         for name, alias in self._aliases.items():
             if name in self._packages:
                 continue
             found = self._through_aliases(name)
+            successors = distinct([*([found] if found else []), *self._suggested(alias)])
             target = found or self._through_aliases(name, self._sets)
             if target or alias.message:
-                yield replace(alias, target=target or alias.target)
+                yield replace(
+                    alias,
+                    target=target or next(iter(successors), alias.target),
+                    successors=successors,
+                )
+
+    def _suggested(self, alias: Alias) -> Iterator[str]:
+        """The packages that the message of `alias` suggests: in its own set, or outside."""
+        own_set, _, own_name = alias.name.rpartition(".")
+        for name in alias.successors:
+            places = [f"{own_set}.{name}", name] if own_set else [name]
+            found = next(filter(None, map(self._through_aliases, places)), None)
+            if found and name != own_name:
+                yield found
 
     def _through_aliases(self, name: str, known: Container[str] = ()) -> str | None:
         """The package, or the set that is in `known`, that `name` or an alias of it names."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TreeSource = Literal["channel", "path", "nixpkgs"]
-"""Where a tree is from: a channel, NIXPKGS_TREE, or the nixpkgs that was evaluated."""
+TreeSource = Literal["channel", "path", "nixpkgs", "sample"]
+"""Where a tree is from: a channel, NIXPKGS_TREE, the nixpkgs that was evaluated, or the sample."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,13 @@ class Alias:
         name: an attribute path.
         target: the attribute path it stands for, or that replaces it; None where there is none.
         message: what nixpkgs says to who uses the name; None where it says nothing.
+        successors: the packages to use in its place, likeliest first.
     """
 
     name: str
     target: str | None
     message: str | None
+    successors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ COMMENT ON COLUMN embeddings.entry_id IS 'The entry that is described by this te
 COMMENT ON TABLE aliases IS 'Names that nixpkgs knows and that are no packages';
 COMMENT ON COLUMN aliases.target IS 'The attribute path that the name stands for or was replaced by';
 COMMENT ON COLUMN aliases.message IS 'What nixpkgs says to who uses the name';
+COMMENT ON COLUMN aliases.successors IS 'The packages to use in its place, likeliest first: its target, and those that the message names';
+COMMENT ON COLUMN aliases.glued IS 'The name without punctuation; NULL where a package''s is the same';
 COMMENT ON TABLE fdnix_meta IS 'What the file is of and what made it';
 COMMENT ON TABLE search_entries IS 'Of fdnix_search: entries and how likely anyone means them';
 COMMENT ON TABLE search_vocabulary IS 'Of fdnix_search: word forms and their terms';

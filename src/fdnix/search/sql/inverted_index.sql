@@ -132,7 +132,8 @@ WITH raw AS (
     UNION ALL SELECT entry_id, fdnix_glue(main_program), 1 FROM variant_source
     UNION ALL
     SELECT entry_id, fdnix_glue(a.name), 2
-    FROM source.aliases AS a JOIN variant_source ON package_id = target
+    FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
+    JOIN variant_source USING (package_id)
     WHERE NOT contains(a.name, '.')
 )
 SELECT
@@ -144,7 +145,8 @@ GROUP BY name, entry_id
 ORDER BY name;
 
 -- What is found as a whole only, and so by hash: longer forms of names, with the set's name
--- ('pythonrequests', 'requestspython') or the version ('postgresql17'), and all programs.
+-- ('pythonrequests', 'requestspython') or the version ('postgresql17'), what nixpkgs calls or called what is
+-- in sets, and all programs.
 CREATE TABLE search_full_names AS
 WITH raw AS (
     SELECT entry_id, fdnix_glue(package_id) AS name FROM variant_source WHERE attribute_set IS NOT NULL
@@ -169,6 +171,11 @@ WITH raw AS (
         WHERE variants > 1 AND NOT in_set
     )
     WHERE v <> ''
+    UNION ALL
+    SELECT entry_id, fdnix_glue(a.name)
+    FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
+    JOIN variant_source USING (package_id)
+    WHERE contains(a.name, '.')
 )
 SELECT md5_number_lower(name) AS hash, entry_id::INTEGER AS entry_id, bool_and(program) AS program
 FROM (

@@ -54,7 +54,13 @@ CROSS JOIN hydra
 ORDER BY package_id;
 
 -- Names that nixpkgs knows and that are no packages.
-CREATE TABLE aliases AS FROM source.aliases ORDER BY name;
+CREATE TABLE aliases AS
+WITH names AS (SELECT *, fdnix_glue(name) AS glued FROM source.aliases)
+SELECT
+    * REPLACE (CASE WHEN glued NOT IN (SELECT fdnix_glue(package_id) FROM source.packages) THEN glued END
+        AS glued)
+FROM names
+ORDER BY name;
 
 CREATE TABLE fdnix_meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL);
 INSERT INTO fdnix_meta SELECT * FROM source.fdnix_meta;

@@ -131,7 +131,8 @@ hits AS MATERIALIZED (
                     parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER),
             'variant': variant,
             'hit': h
-        })) AS hits
+        })) AS hits,
+        any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
     FROM packages AS h CROSS JOIN asked
     WHERE entry_id IN (SELECT entry_id FROM top)
         AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
@@ -146,8 +147,8 @@ FROM (
         score,
         CASE how
             WHEN 'name' THEN 'exact name'
-            WHEN 'program' THEN 'name of a program of it or of its derivation'
-            WHEN 'alias' THEN 'nixpkgs has this name for it'
+            WHEN 'program' THEN coalesce('has the program ' || program, 'name of its derivation')
+            WHEN 'alias' THEN 'nixpkgs leads from this name to it'
             WHEN 'prefix' THEN 'name starts with the query'
             WHEN 'spelling' THEN 'name is spelt like the query'
             ELSE CASE

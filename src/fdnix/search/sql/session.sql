@@ -15,6 +15,8 @@ PREPARE words AS SELECT fdnix_query_text(query) FROM temp.narrowed;
 
 PREPARE complain AS SELECT unnest(fdnix_complaints(query)) FROM temp.narrowed;
 
+PREPARE note AS FROM fdnix_notes((SELECT text FROM temp.asked));
+
 PREPARE narrow AS
 INSERT INTO temp.filters SELECT fdnix_filters(query, {parameters}) FROM temp.narrowed;
 

@@ -28,7 +28,7 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.0,
         'name_fit': 4.5,
-        'exact_name': 0.0,
+        'exact_name': 2.0,
         'exact_program': 4.0,
         'prefix': 0.0
     },

@@ -45,7 +45,8 @@ CREATE TABLE search_entries(entry_id INTEGER,
     prior_few FLOAT,
     prior_many FLOAT);
 CREATE TABLE search_full_names(hash UBIGINT,
-    entry_id INTEGER);
+    entry_id INTEGER,
+    kind UTINYINT);
 CREATE TABLE search_licenses(license VARCHAR,
     words VARCHAR);
 CREATE TABLE search_model(token VARCHAR,

@@ -10,6 +10,7 @@ CREATE TABLE embeddings (
     prior_one FLOAT,
     prior_few FLOAT,
     prior_many FLOAT,
+    popularity FLOAT,
     scale FLOAT NOT NULL,
     head FLOAT[{head}] NOT NULL,
     code_first TINYINT[{first}] NOT NULL,

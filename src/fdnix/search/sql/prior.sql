@@ -1,15 +1,10 @@
 -- search_entries: one row an entry, with how likely anyone means it whatever the query: a prior for
--- queries of one word, of a few and of many. Reads the temporary tables of entries.sql and popularity.sql.
+-- queries of one word, of a few and of many, and its popularity in log-odds. Reads the temporary tables of entries.sql and popularity.sql.
 CREATE OR REPLACE TEMP TABLE prior_parts AS
 SELECT
     e.entry_id,
     greatest(p.log_odds, fdnix_least_popularity()) AS popularity,
-    s.top_level::INT AS top_level,
-    s.named_after,
     s.plain::INT AS plain,
-    s.hyphen::INT AS hyphen,
-    coalesce(regexp_matches(description, '(?i)library|bindings'), false)::INT AS library,
-    (homepage IS NOT NULL AND NOT regexp_matches(homepage, 'github|gitlab'))::INT AS own_site,
     s.names,
     (broken OR insecure)::INT AS bad,
     e.unfree::INT AS unfree
@@ -23,7 +18,8 @@ SELECT
     m.embedding_id,
     fdnix_prior(s, fdnix_prior_weights().one_word)::FLOAT AS prior_one,
     fdnix_prior(s, fdnix_prior_weights().few_words)::FLOAT AS prior_few,
-    fdnix_prior(s, fdnix_prior_weights().many_words)::FLOAT AS prior_many
+    fdnix_prior(s, fdnix_prior_weights().many_words)::FLOAT AS prior_many,
+    s.popularity::FLOAT AS popularity
 FROM entry_source AS e
 JOIN prior_parts AS s USING (entry_id)
 LEFT JOIN embedding_source AS m USING (entry_id)

@@ -63,12 +63,12 @@ name_matches AS MATERIALIZED (
 -- What the first dimensions of the vectors say, which is most of it.
 glanced AS (
     SELECT
-        e.entry_id, e.prior_one, e.prior_few, e.prior_many, e.code_rest, e.scale / a.length AS scale,
+        e.entry_id, e.prior_one, e.prior_few, e.prior_many, e.popularity, e.code_rest, e.scale / a.length AS scale,
         fdnix_first_product(e.code_first, a.first_of_vector) AS product
     FROM embeddings AS e CROSS JOIN asked AS a
     WHERE e.entry_id IS NOT NULL
     UNION ALL
-    SELECT entry_id, prior_one, prior_few, prior_many, NULL, NULL, NULL
+    SELECT entry_id, prior_one, prior_few, prior_many, popularity, NULL, NULL, NULL
     FROM search_entries
     WHERE embedding_id IS NULL
 ),
@@ -77,6 +77,7 @@ compared AS (
         g.entry_id,
         CASE a.shape WHEN 'one_word' THEN prior_one WHEN 'few_words' THEN prior_few ELSE prior_many END
             AS prior,
+        g.popularity,
         coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0)::FLOAT
             AS vector_similarity,
         coalesce(w.worth / a.worth, 0) AS coverage,
@@ -104,7 +105,7 @@ ranked AS MATERIALIZED (
     SELECT
         entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
         round(fdnix_score(
-            vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior,
+            vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior, popularity,
             CASE shape
                 WHEN 'one_word' THEN fdnix_weights().one_word
                 WHEN 'few_words' THEN fdnix_weights().few_words

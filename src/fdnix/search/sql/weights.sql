@@ -13,72 +13,58 @@ CREATE OR REPLACE MACRO fdnix_few_words() AS 3;
 -- Of a score, when the file is searched: see fdnix_score.
 CREATE OR REPLACE MACRO fdnix_weights() AS {
     'one_word': {
-        'vector_similarity': 1.6,
-        'coverage': 1.6,
+        'vector_similarity': 0.6,
+        'coverage': 1.5,
         'tfidf_cosine': 0.0,
-        'phrase_cosine': 1.0,
-        'name_fit': 5.4,
-        'exact_name': 2.0,
-        'exact_program': 2.0,
-        'prefix': 1.2
+        'phrase_cosine': 2.2,
+        'name_fit': 7.0,
+        'exact_name': 3.0,
+        'exact_program': 2.5,
+        'prefix': 3.5
     },
     'few_words': {
-        'vector_similarity': 10.0,
-        'coverage': 6.0,
-        'tfidf_cosine': 2.5,
+        'vector_similarity': 8.5,
+        'coverage': 7.0,
+        'tfidf_cosine': 0.0,
         'phrase_cosine': 2.0,
-        'name_fit': 4.0,
-        'exact_name': 3.0,
-        'exact_program': 1.0,
+        'name_fit': 4.5,
+        'exact_name': 0.0,
+        'exact_program': 4.0,
         'prefix': 0.0
     },
     'many_words': {
-        'vector_similarity': 10.0,
-        'coverage': 6.0,
+        'vector_similarity': 14.0,
+        'coverage': 8.5,
         'tfidf_cosine': 2.5,
         'phrase_cosine': 1.0,
-        'name_fit': 4.0,
-        'exact_name': 3.0,
-        'exact_program': 1.0,
+        'name_fit': 6.0,
+        'exact_name': 6.0,
+        'exact_program': 1.5,
         'prefix': 0.0
     }
 };
 
--- Of a prior, when the file is built: see prior.sql.
+-- Of a prior, when the file is built: see prior.sql. That what is broken or unfree counts less is not
+-- fitted: few queries tell.
 CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
     'one_word': {
-        'popularity': 0.85,
-        'top_level': 2.8,
-        'named_after': 0.2,
+        'popularity': 0.7,
         'plain': 0.0,
-        'hyphen': 0.0,
-        'library': -0.45,
-        'own_site': 0.9,
+        'names': 0.0,
+        'bad': -0.8,
+        'unfree': 0.0
+    },
+    'few_words': {
+        'popularity': 0.25,
+        'plain': 0.0,
         'names': 0.6,
         'bad': -0.8,
         'unfree': -0.5
     },
-    'few_words': {
-        'popularity': 0.15,
-        'top_level': 1.4,
-        'named_after': 0.2,
-        'plain': 0.4,
-        'hyphen': -0.45,
-        'library': -0.45,
-        'own_site': 0.4,
-        'names': 0.3,
-        'bad': -0.8,
-        'unfree': -0.5
-    },
     'many_words': {
-        'popularity': 0.15,
-        'top_level': 1.4,
-        'named_after': 0.2,
-        'plain': 0.4,
-        'hyphen': -0.45,
-        'library': -0.45,
-        'own_site': 0.4,
-        'names': 0.3,
+        'popularity': 0.2,
+        'plain': 0.7,
+        'names': 0.5,
         'bad': -0.8,
         'unfree': -0.5
     }
@@ -144,23 +130,19 @@ CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
 
 CREATE OR REPLACE MACRO fdnix_prior(p, w) AS
     w.popularity * p.popularity
-    + w.top_level * p.top_level
-    + w.named_after * p.named_after
     + w.plain * p.plain
-    + w.hyphen * p.hyphen
-    + w.library * p.library
-    + w.own_site * p.own_site
     + w.names * p.names
     + w.bad * p.bad
     + w.unfree * p.unfree;
 
+-- What a phrase says of an entry counts as far as the entry is known: of all web servers, nginx is meant.
 CREATE OR REPLACE MACRO fdnix_score(
-    vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior, w
+    vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior, popularity, w
 ) AS
     w.vector_similarity * vector_similarity
     + w.coverage * coverage
     + w.tfidf_cosine * tfidf_cosine
-    + w.phrase_cosine * phrase_cosine
+    + w.phrase_cosine * phrase_cosine * greatest(0, 1 + popularity / 8)
     + w.name_fit * name_fit
     + CASE how
         WHEN 'name' THEN w.exact_name

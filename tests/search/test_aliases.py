@@ -57,7 +57,7 @@ def old(file: Path) -> Iterator[SearchIndex]:
         (
             "python3Packages.Web_Lib",
             "python3Packages.Web_Lib stands for python313Packages.web-lib in nixpkgs",
-            [],
+            ["python313Packages.web-lib"],
         ),
     ],
 )
@@ -109,6 +109,14 @@ def test_a_package_has_the_names_that_mean_it(old: SearchIndex) -> None:
     assert editit
     assert serverd.aliases == ["frontd", "oldserver", "serverMinimal"]
     assert editit.aliases == []
+
+
+@pytest.mark.parametrize("query", ["vimPlugins.vim-old", "vim-old", "python3Packages.Web_Lib"])
+def test_a_former_name_in_a_set_finds_what_took_its_place(old: SearchIndex, query: str) -> None:
+    assert old.search(query).hits[0].package_id in {
+        "vimPlugins.vim-new",
+        "python313Packages.web-lib",
+    }
 
 
 def test_an_index_without_a_tree_knows_no_alias(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ CHANGES = {
     "no vectors": "DROP TABLE embeddings",
     "no postings": "DROP TABLE search_postings CASCADE",
     "no column": "ALTER TABLE search_names RENAME name TO nom",
-    "other type": "ALTER TABLE search_entries ALTER name_prior TYPE VARCHAR USING 'much'",
+    "other type": "ALTER TABLE search_entries ALTER prior_one TYPE VARCHAR USING 'much'",
     "texts for lists": (
         "CREATE OR REPLACE TABLE packages AS SELECT * REPLACE ('x' AS platforms) FROM packages"
     ),
@@ -94,7 +94,7 @@ CHANGES = {
         "INSERT INTO search_entries FROM search_entries; "
         "INSERT INTO search_entries FROM search_entries"
     ),
-    "no numbers": "UPDATE search_entries SET prior = 'nan', name_prior = '-inf'",
+    "no numbers": "UPDATE search_entries SET prior_many = 'nan', prior_one = '-inf'",
     "large file info": "UPDATE fdnix_meta SET value = repeat('x', 10000000) WHERE key = 'source'",
     "no file info": "DELETE FROM fdnix_meta WHERE key NOT IN ('kind', 'schema_version')",
     "another table": "CREATE TABLE question (question INTEGER); CREATE TABLE asked (text INTEGER)",

@@ -8,6 +8,7 @@ CREATE TABLE embeddings(embedding_id INTEGER NOT NULL,
     prior_one FLOAT,
     prior_few FLOAT,
     prior_many FLOAT,
+    popularity FLOAT,
     scale FLOAT NOT NULL,
     head FLOAT[64] NOT NULL,
     code_first TINYINT[64] NOT NULL,
@@ -43,9 +44,11 @@ CREATE TABLE search_entries(entry_id INTEGER,
     embedding_id INTEGER,
     prior_one FLOAT,
     prior_few FLOAT,
-    prior_many FLOAT);
+    prior_many FLOAT,
+    popularity FLOAT);
 CREATE TABLE search_full_names(hash UBIGINT,
-    entry_id INTEGER);
+    entry_id INTEGER,
+    kind UTINYINT);
 CREATE TABLE search_licenses(license VARCHAR,
     words VARCHAR);
 CREATE TABLE search_model(token VARCHAR,

@@ -145,8 +145,8 @@ GROUP BY name, entry_id
 ORDER BY name;
 
 -- What is found as a whole only, and so by hash: longer forms of names, with the set's name
--- ('pythonrequests', 'requestspython') or the version ('postgresql17'), what nixpkgs calls or called what is
--- in sets, and all programs.
+-- ('pythonrequests', 'requestspython') or the version ('postgresql17'), all programs, and what nixpkgs
+-- calls, or called, what is in sets. kind: as in search_names, but 1 for any program.
 CREATE TABLE search_full_names AS
 WITH raw AS (
     SELECT entry_id, fdnix_glue(package_id) AS name FROM variant_source WHERE attribute_set IS NOT NULL
@@ -171,17 +171,17 @@ WITH raw AS (
         WHERE variants > 1 AND NOT in_set
     )
     WHERE v <> ''
+)
+SELECT md5_number_lower(name) AS hash, entry_id::INTEGER AS entry_id, min(kind)::UTINYINT AS kind
+FROM (
+    SELECT entry_id, name, 0 AS kind FROM raw
     UNION ALL
-    SELECT entry_id, fdnix_glue(a.name)
+    SELECT entry_id, fdnix_glue(unnest(programs)), 1 FROM entry_source
+    UNION ALL
+    SELECT entry_id, unnest([fdnix_glue(a.name), fdnix_glue(regexp_extract(a.name, '[^.]+$'))]), 2
     FROM (SELECT name, unnest(successors) AS package_id FROM source.aliases) AS a
     JOIN variant_source USING (package_id)
     WHERE contains(a.name, '.')
-)
-SELECT md5_number_lower(name) AS hash, entry_id::INTEGER AS entry_id, bool_and(program) AS program
-FROM (
-    SELECT entry_id, name, false AS program FROM raw
-    UNION ALL
-    SELECT entry_id, fdnix_glue(unnest(programs)), true FROM entry_source
 )
 WHERE name <> '' AND length(name) <= 60
 GROUP BY name, entry_id

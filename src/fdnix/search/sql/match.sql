@@ -153,7 +153,7 @@ named AS (
         FROM asked JOIN search_names USING (start)
         WHERE starts_with(name, glued) AND length(glued) > 1
         UNION ALL
-        SELECT entry_id, 0.9, CASE WHEN program THEN 'program' ELSE 'name' END
+        SELECT entry_id, 0.9, CASE kind WHEN 0 THEN 'name' WHEN 1 THEN 'program' ELSE 'alias' END
         FROM asked JOIN search_full_names USING (hash)
     )
 )

@@ -146,7 +146,8 @@ CREATE OR REPLACE MACRO fdnix_score(
     + w.name_fit * name_fit
     + CASE how
         WHEN 'name' THEN w.exact_name
-        WHEN 'alias' THEN w.exact_name
+        -- Who types what nixpkgs calls it, or called it, means it.
+        WHEN 'alias' THEN 8
         WHEN 'program' THEN w.exact_program
         WHEN 'prefix' THEN w.prefix
         ELSE 0 END

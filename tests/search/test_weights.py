@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 POPULAR = {"kelpform": 100}
 """Tuning bagpipes is popular; nothing in the sample is."""
 
+KNOWN = {
+    "homepage": "https://known.example.org",
+    "changelog": "https://known.example.org/changes",
+    "longDescription": "Known to many.",
+    "maintainers": [{"name": name} for name in ("Ann", "Bob", "Cid", "Dot", "Eve")],
+}
+"""What well-known packages have."""
+
 OWN = {
     "perlPackages.rg": entry("rg", description="Reads RG files", homepage="https://rg.example.org"),
     # Twins, told apart by one thing each.
@@ -36,69 +45,63 @@ OWN = {
     "lusten_2": entry("lusten", "2.0", description="Logbook for sailors"),
     "dromel": entry("dromel", description="Tunes bagpipes by ear"),
     "kelpform": entry("kelpform", description="Tunes bagpipes by ear"),
-    "wexin": entry("wexin", description="Draws what seismographs measure"),
-    "osprin": entry("osprin", description="Bindings to seismographs"),
-    "marlop": entry("marlop", description="Predicts sundials"),
-    "fennet": entry("fennet", description="Predicts sundials"),
     "gurnel": entry("gurnel", description="Weaves tartan patterns"),
-    "pivane": entry("pivane", description="Weaves tartan patterns"),
-    **{
-        name: entry(name, description="An addition")
-        for base in ("fennet", "pivane")
-        for name in (f"{base}-themes", f"{base}-icons", f"{base}-doc", f"{base}-cli")
-    },
+    # Named like the start of another, and with a program named so.
+    "gurn": entry("gurn", description="Prints labels"),
+    "millet": entry("millet", description="Weighs birds", mainProgram="gurne"),
+    "perlPackages.ovum": entry("ovum", description="Keeps pigeons", mainProgram="store-eggs"),
+    "henhouse": entry("henhouse", description="Store eggs", **KNOWN),
+    "sort-blue-glass-beads": entry("sort-blue-glass-beads", description="Weighs parcels"),
+    "beadworks": entry("beadworks", description="Sort blue glass beads", **KNOWN),
 }
 """Packages of ours beside the sample's."""
 
 SCORE = {
-    ("one_word", "vector_similarity"): ("notes", "obsidian"),
-    ("one_word", "coverage"): ("speech", "whisper-cpp"),
-    ("one_word", "name_fit"): ("matplotlb", "python313Packages.matplotlib"),
-    ("one_word", "exact_name"): ("firefox", "firefox"),
-    ("one_word", "exact_program"): ("rg", "ripgrep"),
-    ("one_word", "prefix"): ("obsi", "obsidian"),
-    ("several_words", "vector_similarity"): ("tree view", "tree"),
-    ("several_words", "coverage"): ("editing suite", "blender"),
-    ("several_words", "tfidf_cosine"): ("saves images", "python313Packages.pillow"),
-    ("several_words", "name_fit"): ("vs code", "vscode"),
-    ("several_words", "exact_name"): ("net data", "netdata"),
-    ("several_words", "exact_program"): ("password store", "pass"),
+    ("one_word", "vector_similarity"): ("monitoring", "netdata"),
+    ("one_word", "coverage"): ("tsv", "miller"),
+    ("one_word", "phrase_cosine"): ("networking", "networkmanager"),
+    ("one_word", "name_fit"): ("httpx", "python313Packages.httpx"),
+    ("one_word", "exact_name"): ("gurn", "gurn"),
+    ("one_word", "exact_program"): ("gurne", "millet"),
+    ("one_word", "prefix"): ("tcp", "tcpdump"),
+    ("few_words", "vector_similarity"): ("wireguard vpn", "wireguard-tools"),
+    ("few_words", "coverage"): ("wireless adapters", "linuxPackages.rtl8821cu"),
+    ("few_words", "phrase_cosine"): ("process monitor", "htop"),
+    ("few_words", "name_fit"): ("store eggs", "perlPackages.ovum"),
+    ("few_words", "exact_name"): ("python314 requests", "python314Packages.requests"),
+    ("few_words", "exact_program"): ("store eggs", "perlPackages.ovum"),
+    ("many_words", "vector_similarity"): ("reverse proxy load balancer", "haproxy"),
+    ("many_words", "coverage"): ("pictures such as iphone photos", "libheif"),
+    ("many_words", "tfidf_cosine"): ("discontinued second series of the python", "gtk4"),
+    ("many_words", "phrase_cosine"): ("private browsing podman alternative", "tor-browser"),
+    ("many_words", "name_fit"): ("sort blue glass beads", "sort-blue-glass-beads"),
 }
 """For each weight of `fdnix_weights` a query, and what only stands first with that weight."""
 
 PRIOR = {
-    ("one_word", "top_level"): ("cryptographic", "openssl"),
-    ("one_word", "named_after"): ("sundials", "fennet"),
-    ("one_word", "library"): ("openv", "openvpn"),
-    ("one_word", "own_site"): ("prover", "coq"),
-    ("one_word", "names"): ("databases", "postgresql"),
-    ("one_word", "bad"): ("sourdough", "abelo"),
-    ("one_word", "unfree"): ("online", "supertuxkart"),
-    ("one_word", "popularity"): ("bagpipes", "kelpform"),
-    ("several_words", "top_level"): ("studio code", "vscode"),
-    ("several_words", "named_after"): ("tartan patterns", "pivane"),
-    ("several_words", "plain"): ("fast numerical", "julia"),
-    ("several_words", "hyphen"): ("shell scripting", "bash"),
-    ("several_words", "library"): ("seismographs data", "wexin"),
-    ("several_words", "own_site"): ("and processes", "htop"),
-    ("several_words", "names"): ("sailors logbook", "lusten"),
-    ("several_words", "bad"): ("tide tables", "tallow"),
-    ("several_words", "unfree"): ("streams music", "jellyfin"),
-    ("several_words", "popularity"): ("tunes bagpipes", "kelpform"),
+    ("one_word", "popularity"): ("zip", "unzip"),
+    ("one_word", "bad"): ("tide", "tallow"),
+    ("few_words", "popularity"): ("process monitor", "htop"),
+    ("few_words", "names"): ("sailors logbook", "lusten"),
+    ("few_words", "bad"): ("tide tables", "tallow"),
+    ("few_words", "unfree"): ("song tagger", "mpd"),
+    ("many_words", "popularity"): ("aware generator static sites", "hugo"),
+    ("many_words", "names"): ("a logbook for sailors at sea ports", "lusten"),
+    ("many_words", "bad"): ("prints all tide tables daily", "tallow"),
 }
 """The same for each weight of `fdnix_prior_weights`."""
 
 PARTS = {
     "related terms": (
         "UPDATE search_vocabulary SET related = NULL",
-        ("video editor", "blender"),
+        ("pictures", "gimp"),
     ),
     "corrections of words": (
         """
         CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE
         SELECT [] AS more_terms, [] AS more_idfs
         """,
-        ("relatonal databse server", "postgresql"),
+        ("pdf conerter", "ghostscript"),
     ),
     "misspelt names": (
         """
@@ -113,7 +116,7 @@ PARTS = {
     ),
     "vectors": (
         "CREATE OR REPLACE MACRO fdnix_embed(query) AS TABLE SELECT NULL::FLOAT[] AS vector",
-        ("movie player", "mpv"),
+        ("terminal emulator", "xterm"),
     ),
 }
 """What takes a part of the ranking out, and a query that needs it."""
@@ -146,6 +149,16 @@ def client(full: Path, popularity: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     build_search(full, path, popularity=popularity)
     with connect(path) as connection:
         yield connection
+
+
+@contextmanager
+def rolled_back(client: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A while whose changes to the file are taken back."""
+    client.execute("BEGIN")
+    try:
+        yield
+    finally:
+        client.execute("ROLLBACK")
 
 
 def first(client: duckdb.DuckDBPyConnection, query: str) -> str | None:
@@ -193,10 +206,9 @@ def test_what_a_weight_of_the_score_puts_first(
 ) -> None:
     query, expected = SCORE[shape, name]
     assert first(client, query) == expected
-    client.execute("BEGIN")
-    client.execute(without(client, "fdnix_weights", shape, name))
-    assert first(client, query) != expected
-    client.execute("ROLLBACK")
+    with rolled_back(client):
+        client.execute(without(client, "fdnix_weights", shape, name))
+        assert first(client, query) != expected
 
 
 @pytest.mark.parametrize(("shape", "name"), PRIOR)
@@ -229,7 +241,6 @@ def test_what_a_part_of_the_ranking_puts_first(
 ) -> None:
     change, (query, expected) = PARTS[part]
     assert first(client, query) == expected
-    client.execute("BEGIN")
-    client.execute(change)
-    assert first(client, query) != expected
-    client.execute("ROLLBACK")
+    with rolled_back(client):
+        client.execute(change)
+        assert first(client, query) != expected

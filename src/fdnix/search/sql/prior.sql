@@ -4,7 +4,6 @@ CREATE OR REPLACE TEMP TABLE prior_parts AS
 SELECT
     e.entry_id,
     greatest(p.log_odds, fdnix_least_popularity()) AS popularity,
-    s.plain::INT AS plain,
     s.names,
     (broken OR insecure)::INT AS bad,
     e.unfree::INT AS unfree

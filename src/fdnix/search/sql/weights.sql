@@ -29,7 +29,7 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'phrase_cosine': 2.0,
         'name_fit': 4.5,
         'exact_name': 2.0,
-        'exact_program': 4.0,
+        'exact_program': 3.0,
         'prefix': 0.0
     },
     'many_words': {
@@ -38,8 +38,8 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 2.5,
         'phrase_cosine': 1.0,
         'name_fit': 6.0,
-        'exact_name': 6.0,
-        'exact_program': 1.5,
+        'exact_name': 0.0,
+        'exact_program': 0.0,
         'prefix': 0.0
     }
 };
@@ -49,24 +49,21 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
 CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
     'one_word': {
         'popularity': 0.7,
-        'plain': 0.0,
         'names': 0.0,
         'bad': -0.8,
         'unfree': 0.0
     },
     'few_words': {
         'popularity': 0.25,
-        'plain': 0.0,
         'names': 0.6,
         'bad': -0.8,
         'unfree': -0.5
     },
     'many_words': {
         'popularity': 0.2,
-        'plain': 0.7,
         'names': 0.5,
         'bad': -0.8,
-        'unfree': -0.5
+        'unfree': 0.0
     }
 };
 
@@ -130,7 +127,6 @@ CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
 
 CREATE OR REPLACE MACRO fdnix_prior(p, w) AS
     w.popularity * p.popularity
-    + w.plain * p.plain
     + w.names * p.names
     + w.bad * p.bad
     + w.unfree * p.unfree;

@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from fdnix import pipeline
-from fdnix.database.connection import connect, read_sql
+from fdnix.database.connection import attach, connect, read_sql
+from fdnix.database.file_info import read_file_info
 from fdnix.search import build
+from fdnix.search.build import create_search
+from fdnix.search.fts import FtsOptions
 from support.catalogues import entry, settings_in
-from support.search import bare_client, build_search
+from support.search import WORDS, bare_client, build_search
+from support.trees import write_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 POPULAR = {"kelpform": 100}
 """Tuning bagpipes is popular; nothing in the sample is."""
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "homepage": "https://known.example.org",
     "changelog": "https://known.example.org/changes",
     "longDescription": "Known to many.",
@@ -244,3 +249,52 @@ def test_what_a_part_of_the_ranking_puts_first(
     with rolled_back(client):
         client.execute(change)
         assert first(client, query) != expected
+
+
+def test_every_sign_of_popularity_is_read_off_some_package(tmp_path: Path) -> None:
+    tree = {
+        "pkgs/top-level/all-packages.nix": "{ }",
+        "nixos/modules/services/web-servers/nginx.nix": "{ pkgs, ... }: { a = pkgs.nginx; }",
+        "nixos/tests/nginx.nix": "{ pkgs, ... }: { b = pkgs.nginx; }",
+        "nixos/doc/manual/release-notes/rl-2605.section.md": "`nginx` is newer. `pkgs.nginx` too.",
+    }
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"git": 7}', encoding="utf-8")
+    settings = settings_in(
+        tmp_path, nixpkgs_tree=str(write_tree(tmp_path / "tree", tree)), processing_mode="metadata"
+    )
+    pipeline.run(settings)
+    with connect(tmp_path / "signs.duckdb") as connection:
+        attach(connection, settings.output_path, "source")
+        source = read_file_info(connection, settings.output_path, database="source")
+        create_search(
+            connection,
+            source,
+            words=WORDS,
+            fts=FtsOptions("packages_fts_idx", "english", "english"),
+            popularity=outside,
+        )
+        signs = connection.execute("SELECT * EXCLUDE (entry_id) FROM popularity_signals")
+        names = [column[0] for column in signs.description or ()]
+        columns = np.array(signs.fetchall(), dtype=float)
+        [weighed] = connection.execute("SELECT fdnix_popularity_weights()").fetchall()
+    assert [
+        name for name, varies in zip(names, np.ptp(columns, axis=0), strict=True) if not varies
+    ] == []
+    assert set(weighed[0]) == {"constant", *names}
+
+
+def test_what_is_told_of_popularity_is_between_none_and_all(
+    client: duckdb.DuckDBPyConnection,
+) -> None:
+    known, obscure, least, most = client.execute(
+        """
+        SELECT
+            any_value(popularity) FILTER (package_id = 'git'),
+            any_value(popularity) FILTER (package_id = 'perlPackages.ovum'),
+            min(popularity),
+            max(popularity)
+        FROM packages
+        """
+    ).fetchall()[0]
+    assert 0 <= least <= obscure < known <= most <= 1

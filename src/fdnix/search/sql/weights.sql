@@ -2,7 +2,7 @@
 -- what the texts say counts for little, and names and what most people mean for much. A few words name
 -- a kind of thing, of which the well-known is meant; many describe one. All are rounded from logistic
 -- fits, popularity's to what public lists of software name, the others' (listwise softmax) to the tuning
--- parts of the query sets: tools/fit_popularity.py, tools/fit_ranking.py.
+-- parts of the query sets: tools/fit_popularity.py, benchmarks/fit_ranking.py.
 
 -- What no word and no name of a query finds is found by meaning from this cosine on.
 CREATE OR REPLACE MACRO fdnix_least_similarity() AS 0.4;

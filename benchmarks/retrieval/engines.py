@@ -55,6 +55,7 @@ def fts(corpus: Corpus, _: Path) -> Iterator[Search]:
         LIMIT $2
     """
     with connect(corpus.path, read_only=True) as connection:
+        connection.execute("USE main_file")
 
         def search(text: str) -> list[str]:
             return [row[0] for row in connection.execute(sql, [text, CANDIDATES]).fetchall()]

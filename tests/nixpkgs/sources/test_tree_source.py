@@ -12,7 +12,7 @@ import pytest
 from fdnix import pipeline
 from fdnix.database.connection import connect
 from fdnix.database.file_info import read_file_info
-from fdnix.errors import DataError
+from fdnix.errors import DataError, SourceError
 from support.catalogues import entry, settings_in, write_catalogue
 from support.channel_server import CHANNEL, REVISION, Channel, Fault, serve
 from support.trees import FILES, PACKAGES, program_list, tarball, write_tree
@@ -217,9 +217,22 @@ def test_an_evaluated_nixpkgs_is_the_tree_too(tmp_path: Path) -> None:
     (tree / "default.nix").write_text(
         """{ ... }: {
           serverd = derivation { name = "serverd-1"; system = "x"; builder = "x"; }
-            // { meta.position = "${toString ./.}/pkgs/servers/serverd/default.nix:3"; };
+            // {
+                  meta.description = "Serves";
+                  meta.position = "${toString ./.}/pkgs/servers/serverd/default.nix:3";
+                };
         }"""
     )
     settings = settings_in(tmp_path, "nix-env", nixpkgs_path=str(tree), processing_mode="metadata")
     assert run(settings).tree == "nixpkgs"
     assert modules_of_serverd(settings) == 1
+
+
+def test_certificates_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "none.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    settings = settings_in(tmp_path, "channel", nixpkgs_channel_url="http://127.0.0.1:1")
+    with pytest.raises(SourceError, match="SSL_CERT_FILE"):
+        pipeline.run(settings)

@@ -20,6 +20,7 @@ import numpy as np
 
 from fdnix.database.connection import attach, connect, read_sql
 from fdnix.search import SearchIndex
+from fdnix.search.build import create_entries
 from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
 
@@ -91,11 +92,8 @@ def read_priors(full: Path) -> tuple[list[str], Floats]:
     """The names of the prior's parts, and the parts of every entry, a row each."""
     with TemporaryDirectory() as directory, connect(Path(directory) / "p.duckdb") as connection:
         attach(connection, full, "source")
-        for name in ("text", "entries", "inverted_index", "weights"):
-            connection.execute(read_sql("search", name))
-        connection.execute("CREATE TEMP TABLE outside (package_id VARCHAR, number DOUBLE)")
-        for name in ("popularity", "prior"):
-            connection.execute(read_sql("search", name))
+        create_entries(connection)
+        connection.execute(read_sql("search", "prior"))
         table = connection.execute("FROM prior_parts ORDER BY entry_id").to_arrow_table()
     names = [name for name in table.column_names if name != "entry_id"]
     return names, np.stack([np.array(table.column(n).to_pylist(), float) for n in names], axis=1)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from fdnix.database.connection import attach, connect, read_sql
+from fdnix.database.connection import attach, connect
+from fdnix.search.build import create_entries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,10 +53,7 @@ def read(full: Path, named: dict[str, Any]) -> tuple[list[str], Floats, Floats]:
     """The names of the signs, the signs of every entry (a row each), and whether lists name it."""
     with TemporaryDirectory() as directory, connect(Path(directory) / "signs.duckdb") as connection:
         attach(connection, full, "source")
-        for name in ("text", "entries", "inverted_index", "weights"):
-            connection.execute(read_sql("search", name))
-        connection.execute("CREATE TEMP TABLE outside (package_id VARCHAR, number DOUBLE)")
-        connection.execute(read_sql("search", "popularity"))
+        create_entries(connection)
         table = connection.execute("FROM popularity_signals ORDER BY entry_id").to_arrow_table()
         rows = connection.execute("SELECT package_id, entry_id FROM variant_source").fetchall()
     names = [name for name in table.column_names if name not in _NOT_FITTED]

@@ -76,9 +76,7 @@ def create_search(
         SettingsError: `popularity` is not such a file.
     """
     dimensions, head = vector_lengths(source)
-    for name in ("text", "entries", "inverted_index", "weights"):
-        connection.execute(read_sql("search", name))
-    _create_popularity(connection, popularity)
+    create_entries(connection, popularity)
     connection.execute(read_sql("search", "packages"))
     connection.execute(
         "CREATE TABLE packages_fts_source AS FROM source.packages_fts_source ORDER BY package_id"
@@ -133,7 +131,14 @@ def _packed(similarity: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.round(255 * np.clip(similarity, 0, 1)).astype(np.uint8)
 
 
-def _create_popularity(connection: duckdb.DuckDBPyConnection, popularity: Path | None) -> None:
+def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | None = None) -> None:
+    """Make entries, the inverted index over them, and how popular each is.
+
+    Raises:
+        SettingsError: `popularity` is not a JSON object, attribute path to number.
+    """
+    for name in ("text", "entries", "inverted_index", "weights"):
+        connection.execute(read_sql("search", name))
     numbers: dict[str, float] = {}
     if popularity is not None:
         try:

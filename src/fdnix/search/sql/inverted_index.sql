@@ -4,8 +4,11 @@
 
 -- What is said of an entry elsewhere, phrase by phrase: what kinds of thing it is, and what NixOS's
 -- modules and desktop items call it.
-CREATE OR REPLACE TEMP TABLE phrases AS
-SELECT row_number() OVER (ORDER BY entry_id, phrase) AS phrase_id, entry_id, phrase
+CREATE OR REPLACE TEMP TABLE phrase_words AS
+SELECT
+    row_number() OVER (ORDER BY entry_id, phrase) AS phrase_id,
+    entry_id,
+    unnest(fdnix_words(phrase)) AS word
 FROM (
     SELECT DISTINCT entry_id, unnest(list_concat(kinds, usage_texts)) AS phrase
     FROM variant_source JOIN source.packages USING (package_id)
@@ -39,7 +42,7 @@ WITH raw AS (
             '^https?://(www\.)?|\.(com|org|io|net|html?|php)\b|github|gitlab|sourceforge', '', 'g')))
     FROM entry_source WHERE homepage IS NOT NULL
     UNION ALL
-    SELECT entry_id, 'phrase', unnest(fdnix_words(phrase)) FROM phrases
+    SELECT entry_id, 'phrase', word FROM phrase_words
 ),
 stopwords AS (SELECT unnest(fdnix_stopwords()) AS word)
 SELECT entry_id, field, word, stem(word, 'porter') AS term, count(*) AS occurrences
@@ -98,7 +101,7 @@ of_phrases AS (
             idf / sqrt(sum(idf * idf) OVER (PARTITION BY phrase_id)) AS share
         FROM (
             SELECT DISTINCT phrase_id, p.entry_id, f.term_id, f.idf
-            FROM (SELECT phrase_id, entry_id, unnest(fdnix_words(phrase)) AS word FROM phrases) AS p
+            FROM phrase_words AS p
             JOIN word_forms AS f USING (word)
             WHERE word NOT IN (SELECT unnest(fdnix_stopwords()))
         )

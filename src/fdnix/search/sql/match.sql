@@ -4,7 +4,6 @@
 CREATE OR REPLACE MACRO fdnix_parse(query) AS {
     'words': list_distinct(fdnix_words(query) || fdnix_name_parts(query))[1:64],
     'last_word': fdnix_words(query)[-1],
-    'one_word': len(fdnix_words(query)) = 1,
     'shape': CASE
         WHEN len(fdnix_words(query)) = 1 THEN 'one_word'
         WHEN len(list_filter(list_distinct(fdnix_words(query)),
@@ -161,7 +160,7 @@ SELECT
     p AS parsed, terms, idfs, unknown, names,
     CASE
         WHEN length(p.glued) BETWEEN 3 AND 24
-            AND (p.one_word OR len(p.numbers) > 0 OR len(unknown) > 0)
+            AND (p.shape = 'one_word' OR len(p.numbers) > 0 OR len(unknown) > 0)
             AND NOT exact
         THEN CASE WHEN len(names) > 0 THEN 1 ELSE fdnix_edits(length(p.glued)) END
     END AS edits

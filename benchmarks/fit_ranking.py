@@ -21,7 +21,6 @@ import numpy as np
 from fdnix.database.connection import attach, connect, read_sql
 from fdnix.search import SearchIndex
 from fdnix.search.build import create_entries
-from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
 
 if TYPE_CHECKING:
@@ -67,9 +66,10 @@ def main(full: Path, minified: Path, files: tuple[Path, ...], emphasis: tuple[st
     factors = {name: float(factor) for name, _, factor in (e.partition("=") for e in emphasis)}
     names, priors = read_priors(full)
     asked: dict[str, list[Asked]] = {shape: [] for shape in SHAPES}
-    entry_of = load(minified).entry_of
     with SearchIndex.open(minified) as index, connect(minified, read_only=True) as connection:
         connection.execute("USE main_file")
+        rows = connection.execute("SELECT package_id, entry_id FROM packages").fetchall()
+        entry_of = dict(rows)
         for path in files:
             queries = select(read_queries(path), Part.TUNE)
             counts = factors.get(path.stem, 1.0) / len(queries) ** 0.5

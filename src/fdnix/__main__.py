@@ -11,15 +11,26 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command that the process was started with."""
     _open_standard_streams()
-    # While the command line is imported there is nobody to tell of Ctrl-C, and nothing to tidy up.
+    # While the command line is imported, and once the command has ended, there is nobody to tell
+    # of Ctrl-C, and nothing to tidy up.
     heeds = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeds:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+        signal.signal(signal.SIGINT, _stop)
     from fdnix.cli import main as run  # noqa: PLC0415
 
-    if heeds:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    run()
+    try:
+        if heeds:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        run()
+    except KeyboardInterrupt:  # before the command began to heed it, or while it told of its end
+        _stop()
+    finally:
+        if heeds:
+            signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(*_: object) -> NoReturn:
+    os._exit(128 + signal.SIGINT)
 
 
 def _open_standard_streams() -> None:

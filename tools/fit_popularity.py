@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _FOLDS = 5
 _RIDGE = 1.0
 _CLOSE = 1e-6
-_NOT_FITTED = {"entry_id", "outside"}
+# Public lists, as they were read, name what is at the top level alone.
+_NOT_FITTED = {"entry_id", "outside", "application"}
 
 
 @click.command()

@@ -63,6 +63,7 @@ SELECT
     coalesce(regexp_matches(
         description, '(?i)\b(library|libraries|bindings?|module|plugin|extension|addon|wrapper)\b'),
         false) AS part,
+    in_set AND coalesce(v.program, false) AND NOT part AS application,
     -- A home page that is all of a site, and a site that few share.
     coalesce(
         regexp_full_match(homepage, 'https?://[^/]+/?(#.*)?')

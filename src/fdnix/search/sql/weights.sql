@@ -72,10 +72,12 @@ CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
 };
 
 -- Of popularity, the log-odds that a public list of software names the entry, when the file is built:
--- see popularity.sql. `outside` is what POPULARITY_FILE says, and was not fitted.
+-- see popularity.sql. `outside` is what POPULARITY_FILE says, `application` what programs in sets have over
+-- libraries there: the lists, as they were read, name what is at the top level alone. Neither was fitted.
 CREATE OR REPLACE MACRO fdnix_popularity_weights() AS {
     'constant': -11.59,
     'top_level': 6.40,
+    'application': 3.0,
     'plain': 1.08,
     'hyphen': -0.71,
     'digits': -0.85,
@@ -106,6 +108,7 @@ CREATE OR REPLACE MACRO fdnix_least_popularity() AS -14;
 CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
     w.constant
     + w.top_level * s.top_level::INT
+    + w.application * s.application::INT
     + w.plain * s.plain::INT
     + w.hyphen * s.hyphen::INT
     + w.digits * s.digits::INT

@@ -136,8 +136,8 @@ def _search_page(template: str, limits: Limits) -> Callable[[Request], Callable[
         def render(opened: OpenIndex) -> str:
             if not text:
                 return _rendered(template, opened, query="", results=None)
-            results = opened.search(text, _HITS, (page - 1) * _HITS)
-            groups = query.groups(text, opened.facets(text), results.total)
+            results, facets = opened.search_and_count(text, _HITS, (page - 1) * _HITS)
+            groups = query.groups(text, facets, results.total)
             return _rendered(
                 template,
                 opened,

@@ -39,19 +39,24 @@ ARCHITECTURE: Architecture = "arm64" if platform.machine() in {"arm64", "aarch64
 
 _CLIENT = ("awslambdaric", "snapshot-restore-py", "simplejson")
 _TMP = 16_000_000
-# The API's socket is made where the function is, whose network may be its own, and handed out. The
-# limit counts what is the process's own: pages of files are dropped where memory is short.
-START = """
+# Where control groups limit memory: version 1, version 2 (cgroups(7)).
+_GROUPS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max"),
+)
+# The API's socket is made where the function is, whose network may be its own, and handed out.
+_START = """
 import os, resource, socket, sys
 door, memory, *sys.path[:0] = sys.argv[1:]
 with socket.socket(fileno=int(door)) as out, socket.create_server(("127.0.0.1", 0)) as api:
     os.environ["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:%d" % api.getsockname()[1]
     socket.send_fds(out, [b"."], [api.fileno()])
-resource.setrlimit(resource.RLIMIT_DATA, (int(memory),) * 2)
+if int(memory):
+    resource.setrlimit(resource.RLIMIT_DATA, (int(memory),) * 2)
 from awslambdaric.__main__ import main
 main(["awslambdaric", "fdnix.web.lambda_handler.handler"])
 """
-PROBE = """
+_PROBE = """
 import errno, os, sys
 def refused(path, size=1):
     try:
@@ -136,7 +141,7 @@ def why_not_confined() -> str | None:
     if not shutil.which("bwrap"):
         return "needs bubblewrap"
     nothing = Path("/mnt")
-    command = [*_confinement(nothing, nothing, nothing), sys.executable, "-c", PROBE]
+    command = [*_confinement(nothing, nothing, nothing), sys.executable, "-c", _PROBE]
     done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
     if "AssertionError" in done.stderr:
         raise AssertionError(done.stderr)
@@ -148,6 +153,7 @@ def running(task: Path, layer: Path, *, confined: bool = False) -> Iterator[Func
     """The function in the folder `task`, with a layer's folder, no HOME and little memory.
 
     Confined, it has its own folders at Lambda's places, read-only, a small /tmp and no network.
+    Where no control group can be made, what memory it reserves is limited, used or not.
     """
     calls: queue.Queue[str | None] = queue.Queue()
     answers: queue.Queue[Any] = queue.Queue()
@@ -188,12 +194,20 @@ def running(task: Path, layer: Path, *, confined: bool = False) -> Iterator[Func
         **({} if confined else {"FDNIX_DB": str(layer / "fdnix" / "fdnix.duckdb")}),
     }
     ours, theirs = socket.socketpair()
-    command = _confinement(task, runtime, layer) if confined else []
-    command += [sys.executable, "-S", "-B", "-c", START, str(theirs.fileno()), str(MEMORY)]
-    command += map(str, paths)
-    with subprocess.Popen(
-        command, env=environment, cwd=task, pass_fds=[theirs.fileno()]
-    ) as process:
+    with (
+        _little_memory() as (limited, reserved),
+        subprocess.Popen(
+            [
+                *limited,
+                *(_confinement(task, runtime, layer) if confined else []),
+                *(sys.executable, "-S", "-B", "-c", _START),
+                *map(str, [theirs.fileno(), reserved, *paths]),
+            ],
+            env=environment,
+            cwd=task,
+            pass_fds=[theirs.fileno()],
+        ) as process,
+    ):
         theirs.close()
         with ours:
             _, [listening], *_ = socket.recv_fds(ours, 1, 1)
@@ -209,6 +223,35 @@ def running(task: Path, layer: Path, *, confined: bool = False) -> Iterator[Func
                 process.wait()
                 calls.put(None)
                 server.shutdown()
+
+
+@contextmanager
+def _little_memory() -> Iterator[tuple[list[str], int]]:
+    """The command before another whose memory it limits, and what is left for it to limit."""
+    if group := _control_group():
+        try:
+            yield ["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh"], 0
+        finally:
+            group.rmdir()
+    else:
+        yield [], MEMORY
+
+
+def _control_group() -> Path | None:
+    """A new control group with little memory; None where none can be had."""
+    for root, limit in _GROUPS:
+        group = root / f"fdnix-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text(str(MEMORY))
+        except OSError:
+            group.rmdir()
+        else:
+            return group
+    return None
 
 
 def _innermost(process: int) -> int:

@@ -76,9 +76,22 @@ def _templates() -> Environment:
         "number": lambda number: f"{int(number):,}",
         "web": lambda url: str(url).lower().startswith(("https://", "http://")),
         "breakable": lambda path: Markup(".<wbr>").join(path.split(".")),
+        "address": _address,
+        "slashed": _slashed,
+        "moment": lambda text: f"{text[:10]} {text[11:16]} UTC",
         "words": lambda text, marks: [word for word in text.split(marks) if word],
     }
     return environment
+
+
+def _address(url: str) -> Markup:
+    """A URL as people read it."""
+    return _slashed(url.partition("://")[2].removeprefix("www.").rstrip("/"))
+
+
+def _slashed(path: str) -> Markup:
+    """A path, to be broken at its slashes."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def _rendered(template: str, opened: OpenIndex, **values: Any) -> str:

@@ -16,6 +16,7 @@ from fdnix.database.connection import connect
 from fdnix.database.file_info import read_file_info
 from fdnix.database.full import verify_counts
 from fdnix.errors import DataError, SettingsError, SourceError
+from fdnix.nixpkgs.sources.download import new_client
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
@@ -70,10 +71,9 @@ def fetch_index(
             this schema version.
     """
     address = _address(url, sha256)
-    with httpx.Client(
+    with new_client(
         timeout=_TIMEOUT,
         headers={"User-Agent": f"fdnix/{fdnix.__version__}", "Accept-Encoding": "identity"},
-        follow_redirects=True,
     ) as client:
         wanted = _given(sha256) if sha256 else _published_checksum(client, address)
         if path.is_file() and _digest(path) == wanted:
@@ -122,6 +122,11 @@ def _published_checksum(client: httpx.Client, url: httpx.URL) -> str:
             text = next(answer.iter_bytes(1024), b"") if answer.is_success else b""
     except httpx.HTTPError as error:
         raise SourceError(f"{place}: {error or type(error).__name__}") from error
+    if any(hop.url.scheme != "https" for hop in (*answer.history, answer)):
+        raise SourceError(
+            f"{place}: redirects to http, where anyone on the way can exchange the checksum; give "
+            "it with --sha256"
+        )
     found = text.decode("ascii", "replace").lower().split()
     if not found or not _CHECKSUM.fullmatch(found[0]):
         raise SourceError(

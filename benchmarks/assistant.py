@@ -1,6 +1,7 @@
 """What an assistant is told: questions asked of `fdnix mcp` by the SDK's own client.
 
-A question counts where a right package is among the first three. Half of them describe what
+A question counts where a right package is among the first three; how often one is anywhere in the
+answer, which an assistant reads whole, is told too. Half of them describe what
 somebody wants in words that need not be the package's; the other half are names, versions, programs
 and plain kinds of software, as people ask assistants about nixpkgs. The right answers were written
 down before the questions were asked.
@@ -218,15 +219,19 @@ async def ask(database: str) -> None:
         tools = await client.list_tools()
         print(f"tools: {len(tools.model_dump_json())} characters")
         for name, questions in (("described", DESCRIBED), ("mixed", MIXED)):
-            right = longest = 0
+            right = named = longest = 0
             for tool, question, accepted in questions:
                 text = told(await client.call_tool(tool, {ARGUMENTS[tool]: question}))
                 longest = max(longest, len(text))
-                first = [line.split()[0].rstrip(":") for line in text.splitlines()[:FIRST]]
-                found = not set(first).isdisjoint(accepted)
-                right += found
-                print(f"{'right' if found else 'WRONG'}  {question}: {', '.join(first)}")
-            print(f"{name}: {right} of {len(questions)}, longest answer {longest} characters")
+                listed = [line.split()[0].rstrip(":") for line in text.splitlines()]
+                place = next((at for at, word in enumerate(listed, 1) if word in accepted), None)
+                right += place is not None and place <= FIRST
+                named += place is not None
+                print(f"{place or 'none':>4}  {question}: {', '.join(listed[:FIRST])}")
+            print(
+                f"{name}: {right} of {len(questions)} in the first {FIRST}, {named} in the answer, "
+                f"longest answer {longest} characters"
+            )
 
 
 def told(answer: Any) -> str:

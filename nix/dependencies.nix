@@ -1,4 +1,5 @@
-# What pyproject.toml names as dependencies and in the extras `index` and `aws`, from a set of Python packages.
+# What pyproject.toml names as dependencies and in the extras `index`, `aws` and `web`, from a set of Python
+# packages. nixpkgs lacks what serves a Lambda function alone (mangum) and the extra `mcp` (it has mcp 1).
 python: [
   python.boto3
   python.brotli
@@ -7,12 +8,16 @@ python: [
   python.duckdb-extension-fts
   python.duckdb-extension-vss
   python.httpx
+  python.jinja2
   python.msgspec
   python.numpy
   python.packaging
   python.platformdirs
+  python.prometheus-client
   python.pyarrow
   python.pydantic
   python.rich
+  python.starlette
+  python.uvicorn
   python.zstandard
 ]

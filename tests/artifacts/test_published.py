@@ -15,6 +15,7 @@ from fdnix.artifacts import published
 from fdnix.artifacts.published import fetch_index
 from fdnix.errors import DataError, FdnixError, SettingsError, SourceError
 from support.databases import write_database
+from support.hostile_server import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,34 @@ def test_a_wrong_address_says_what_the_server_said(server: Server, standing: Pat
     server.statuses = [404]
     with pytest.raises(SourceError, match="HTTP 404"):
         fetch_index(server.url, standing, sha256=server.sha256)
+
+
+REDIRECT = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n"
+HOSTILE = {
+    "a redirect to itself": ((REDIRECT % b"/fdnix.duckdb", 0.0),),
+    "a redirect to no address": ((REDIRECT % b"http://[::1", 0.0),),
+    "a redirect to a file": ((REDIRECT % b"file:///etc/passwd", 0.0),),
+    "a range of 5,000 digits": (
+        (b"HTTP/1.1 206 Part\r\nContent-Length: 1\r\nContent-Range: bytes 0-1/", 0.0),
+        (b"9" * 5000 + b"\r\n\r\nx", 0.0),
+    ),
+    "a body in drips": (
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", 0.0),
+        *((b"x", 0.05),) * 200,
+    ),
+}
+
+
+@pytest.mark.parametrize("pieces", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_server_is_left_in_good_time(
+    pieces: tuple[tuple[bytes, float], ...], standing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(published, "_LONGEST", 0.5)
+    before = standing.read_bytes()
+    with answering(pieces, ()) as url, pytest.raises(SourceError):
+        fetch_index(f"{url}/fdnix.duckdb", standing, sha256="0" * 64)
+    assert standing.read_bytes() == before
 
 
 @pytest.mark.parametrize(

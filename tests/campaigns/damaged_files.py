@@ -82,7 +82,7 @@ def read_all(path: Path) -> None:
     with SearchIndex.open(path) as index:
         for text in _TEXTS:
             names = [hit.package_id for hit in index.search(text)]
-            index.facets(text)
+            index.search_and_count(text)
             index.suggest(text[:3])
         for name in names[:3]:
             index.get(name)

@@ -16,22 +16,25 @@ QUERIES = ["editor", "python requests", "editor license:mit", "set:python313Pack
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_facets_count_is_what_a_search_with_it_finds(index: SearchIndex, query: str) -> None:
-    facets = index.facets(query)
-    assert bool(facets) == bool(index.search(query).total)
+    found, facets = index.search_and_count(query)
+    assert found.hits == index.search(query).hits
+    assert bool(facets) == bool(found.total)
+    assert index.search_and_count(query, offset=500)[1] == facets
     for facet in facets:
         narrowed = index.search(f'{query} {facet.key}:"{facet.value}"').total
         assert narrowed == facet.entries, facet
 
 
 def test_the_filters_beside_a_query_narrow_its_facets(index: SearchIndex) -> None:
-    facets = index.facets("editor", filters=Filters(free_only=True))
+    _, facets = index.search_and_count("editor", filters=Filters(free_only=True))
     flags = {facet.value: facet.entries for facet in facets if facet.key == "is"}
     assert "unfree" not in flags
     assert flags["free"] == index.search("editor is:free").total
 
 
 def test_the_most_frequent_value_of_a_facet_comes_first(index: SearchIndex) -> None:
-    licenses = [facet.entries for facet in index.facets("is:free") if facet.key == "license"]
+    _, facets = index.search_and_count("is:free")
+    licenses = [facet.entries for facet in facets if facet.key == "license"]
     assert licenses == sorted(licenses, reverse=True)
     assert len(licenses) > 3
 
@@ -53,5 +56,5 @@ def test_a_request_that_takes_too_long_is_ended_and_the_next_is_answered(
     index: SearchIndex,
 ) -> None:
     with pytest.raises(TimeoutError, match="took more than"), index.at_most(0.0001):
-        index.facets("is:free")
+        index.search_and_count("is:free")
     assert index.search("ripgrep").hits[0].package_id == "ripgrep"

@@ -161,7 +161,7 @@ def ask(path: Path) -> list[object] | FdnixError:
                 index.which("rg"),
                 index.similar("ripgrep"),
                 index.suggest("rip"),
-                index.facets("editor"),
+                *index.search_and_count("editor"),
             ]
     except FdnixError as error:
         return error

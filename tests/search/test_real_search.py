@@ -1,4 +1,4 @@
-"""What the index of the real catalogue is held to: its size, its recall, and what it finds."""
+"""What the index of the real catalogue is held to: size, recall, what it finds, and as a layer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from retrieval.corpus import load
 from retrieval.queries import Part, read_queries, select
 from retrieval.scoring import Scores, mean, score
 from support.catalogues import settings_in
+from support.lambda_runtime import (
+    MEMORY,
+    running,
+    unzipped_function,
+    unzipped_layer,
+    why_not_confined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +41,7 @@ ASKED = 300
 
 
 # One test, so that the catalogue is built once and not by every worker.
-def test_the_real_catalogue_is_small_and_found(tmp_path: Path) -> None:
+def test_the_real_catalogue_is_small_and_found(tmp_path: Path, subtests: pytest.Subtests) -> None:
     data = Path(os.environ["FDNIX_TEST_DATA"])
     settings = settings_in(tmp_path, data / "nixpkgs-26.11" / "packages.json.br")
     report = pipeline.run(settings).minified
@@ -50,6 +57,14 @@ def test_the_real_catalogue_is_small_and_found(tmp_path: Path) -> None:
         debian = found(index, data / "relevance" / "debian-dev.jsonl", entry_of)
     assert curated.ndcg >= LEAST_CURATED_NDCG
     assert debian.mrr >= LEAST_DEBIAN_MRR
+    with subtests.test("a Lambda function answers from its layer"):
+        if reason := why_not_confined():
+            pytest.skip(reason)
+        task, layer = unzipped_function(tmp_path), unzipped_layer(tmp_path, path)
+        with running(task, layer, confined=True) as function:
+            page = function("/", "q=terminal+file+manager+license:mit")
+            assert "/package/yazi" in page["body"]
+            assert function.peak_bytes() < MEMORY
 
 
 def found(index: SearchIndex, queries: Path, entry_of: Mapping[str, int]) -> Scores:

@@ -48,7 +48,11 @@ def evaluate(expression: str, system: str = "x86_64-linux") -> Any:
 
 
 def declared() -> list[Requirement]:
-    """What the project requires for searching, for indexing and on AWS."""
+    """What the project requires for searching, for indexing, on AWS and to serve pages.
+
+    Mangum is for a Lambda function alone.
+    """
     extras = PROJECT["optional-dependencies"]
-    found = map(Requirement, PROJECT["dependencies"] + extras["index"] + extras["aws"])
-    return [requirement for requirement in found if requirement.name != PROJECT["name"]]
+    named = PROJECT["dependencies"] + extras["index"] + extras["aws"] + extras["web"]
+    left_out = {PROJECT["name"], "mangum"}
+    return [found for found in map(Requirement, named) if found.name not in left_out]

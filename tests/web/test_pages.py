@@ -243,6 +243,14 @@ def test_a_packages_page_has_its_programs_and_other_names(site: str) -> None:
     assert "Also called" not in many
 
 
+def test_a_packages_page_says_nothing_twice_and_addresses_as_people_read_them(site: str) -> None:
+    page = httpx.get(f"{site}/package/ripgrep").text
+    assert "Main program</dt>" in page
+    assert "Programs</dt>" not in page
+    assert re.search(r'href="https://(github.com/[^"]*ripgrep)"[^>]*>github.com/<wbr>', page)
+    assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d UTC</td>", httpx.get(f"{site}/about").text)
+
+
 def test_browsers_find_the_search(site: str) -> None:
     description = httpx.get(f"{site}/opensearch.xml")
     assert f'template="{site}/?q={{searchTerms}}"' in description.text

@@ -16,19 +16,24 @@ from fdnix.database.connection import connect
 from fdnix.database.file_info import read_file_info
 from fdnix.database.full import verify_counts
 from fdnix.errors import DataError, SettingsError, SourceError
+from fdnix.nixpkgs.sources.download import ended_at, new_client
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fdnix.nixpkgs.sources.download import Trace
 
 MAX_BYTES = 4 << 30
 """What a published file may take; nixpkgs' takes a fortieth of it."""
 
 _ATTEMPTS = 5
 _FIRST_PAUSE = 1.0
+_LONGEST = 3600.0  # seconds; what arrived in them is kept
 _TIMEOUT = httpx.Timeout(60, connect=20)
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -70,18 +75,20 @@ def fetch_index(
             this schema version.
     """
     address = _address(url, sha256)
-    with httpx.Client(
-        timeout=_TIMEOUT,
-        headers={"User-Agent": f"fdnix/{fdnix.__version__}", "Accept-Encoding": "identity"},
-        follow_redirects=True,
-    ) as client:
-        wanted = _given(sha256) if sha256 else _published_checksum(client, address)
+    with (
+        new_client(
+            timeout=_TIMEOUT,
+            headers={"User-Agent": f"fdnix/{fdnix.__version__}", "Accept-Encoding": "identity"},
+        ) as client,
+        ended_at(time.monotonic() + _LONGEST) as trace,
+    ):
+        wanted = _given(sha256) if sha256 else _published_checksum(client, address, trace)
         if path.is_file() and _digest(path) == wanted:
             return _fetched(path, url, wanted, unchanged=True)
         make_directory(path.parent)
         with building(path) as place:
             part = path.with_name(f".{path.name}.{wanted[:16]}.part")
-            _download(client, address, part, max_bytes)
+            _download(client, address, trace, part, max_bytes)
             if (arrived := _digest(part)) != wanted:
                 part.unlink()
                 raise DataError(
@@ -115,13 +122,18 @@ def _given(sha256: str) -> str:
     return sha256.lower()
 
 
-def _published_checksum(client: httpx.Client, url: httpx.URL) -> str:
+def _published_checksum(client: httpx.Client, url: httpx.URL, trace: Trace) -> str:
     place = url.copy_with(path=url.path + ".sha256")
     try:
-        with client.stream("GET", place) as answer:
+        with client.stream("GET", place, extensions={"trace": trace}) as answer:
             text = next(answer.iter_bytes(1024), b"") if answer.is_success else b""
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceError(f"{place}: {error or type(error).__name__}") from error
+    if any(hop.url.scheme != "https" for hop in (*answer.history, answer)):
+        raise SourceError(
+            f"{place}: redirects to http, where anyone on the way can exchange the checksum; give "
+            "it with --sha256"
+        )
     found = text.decode("ascii", "replace").lower().split()
     if not found or not _CHECKSUM.fullmatch(found[0]):
         raise SourceError(
@@ -131,12 +143,16 @@ def _published_checksum(client: httpx.Client, url: httpx.URL) -> str:
     return found[0]
 
 
-def _download(client: httpx.Client, url: httpx.URL, part: Path, max_bytes: int) -> None:
+def _download(
+    client: httpx.Client, url: httpx.URL, trace: Trace, part: Path, max_bytes: int
+) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             with part.open("ab") as file:
-                _attempt(client, url, file, max_bytes)
+                _attempt(client, url, trace, file, max_bytes)
                 return
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
+            raise SourceError(f"{url} redirects to where nothing can be had: {error}") from error
         except (httpx.TransportError, _TryAgainError) as error:
             failure = str(error) or type(error).__name__
         if attempt + 1 < _ATTEMPTS:
@@ -149,10 +165,13 @@ def _download(client: httpx.Client, url: httpx.URL, part: Path, max_bytes: int) 
     )
 
 
-def _attempt(client: httpx.Client, url: httpx.URL, file: BinaryIO, max_bytes: int) -> None:
+def _attempt(
+    client: httpx.Client, url: httpx.URL, trace: Trace, file: BinaryIO, max_bytes: int
+) -> None:
     had = file.tell()
     headers = {"Range": f"bytes={had}-"} if had else {}
-    with client.stream("GET", url, headers=headers) as response:
+    traced = {"trace": trace}
+    with client.stream("GET", url, headers=headers, extensions=traced) as response:
         status = response.status_code
         span = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if status == httpx.codes.PARTIAL_CONTENT and span and int(span[1]) == had:
@@ -160,8 +179,8 @@ def _attempt(client: httpx.Client, url: httpx.URL, file: BinaryIO, max_bytes: in
         elif status == httpx.codes.OK:
             had = file.seek(0)
             file.truncate()
-            length = response.headers.get("Content-Length")
-            total = int(length) if length else None
+            length = response.headers.get("Content-Length", "")
+            total = int(length) if _LENGTH.fullmatch(length) else None
         elif status in {httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE}:
             file.truncate(0)
             raise _TryAgainError("the server does not go on where the download broke off")

@@ -110,6 +110,15 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Facet:
+    """How many hits of a search are left when `key:value` is added to it."""
+
+    key: str
+    value: str
+    entries: int
+
+
+@dataclass(frozen=True)
 class SearchResults:
     """Hits, best first, to be iterated over; `total` counts all there are.
 
@@ -130,15 +139,6 @@ class SearchResults:
     def __len__(self) -> int:
         """How many hits these are, of `total`."""
         return len(self.hits)
-
-
-@dataclass(frozen=True)
-class Facet:
-    """How many hits of a search are left when `key:value` is added to it."""
-
-    key: str
-    value: str
-    entries: int
 
 
 @dataclass(frozen=True)
@@ -267,23 +267,19 @@ class SearchIndex:
             SettingsError: an argument is not accepted, as a `limit` of more than MAX_LIMIT is not,
                 or the index is closed.
         """
-        text = _accept_text("text", text)
-        _accept_number("limit", limit, most=MAX_LIMIT)
-        _accept_number("offset", offset)
-        filters = _accept_filters(filters)
-        started = time.perf_counter()
-        with self._session() as session:
-            words = session.words(text, filters)
-            vector, notice = self._vector(words)
-            embedded = time.perf_counter()
-            found = session.run(text, words, vector, filters, limit, min(offset, _MAX_OFFSET))
-        done = time.perf_counter()
-        return SearchResults(
-            hits=[_hit(row) for row in found.rows],
-            total=found.total,
-            timings={"vector": embedded - started, "query": done - embedded},
-            notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
-        )
+        return self._search(text, limit, offset, filters, count=False)[0]
+
+    def search_and_count(
+        self, text: str, *, limit: int = 20, offset: int = 0, filters: Filters | None = None
+    ) -> tuple[SearchResults, list[Facet]]:
+        """What `search` gives, and how many hits each set, licence, platform and flag leaves.
+
+        All hits are counted, not only those that are returned; the most come first.
+
+        Raises:
+            SettingsError: as `search` does.
+        """
+        return self._search(text, limit, offset, filters, count=True)
 
     def get(self, attribute: str) -> Package | None:
         """All that the file holds of the package at an attribute path such as `ripgrep`.
@@ -338,21 +334,6 @@ class SearchIndex:
         _accept_number("limit", limit, most=MAX_LIMIT)
         with self._session() as session:
             return package.which(session.connection, name, limit)
-
-    def facets(self, text: str, *, filters: Filters | None = None) -> list[Facet]:
-        """How many hits of a search each set, licence, platform and flag (`is`) leaves.
-
-        All hits are counted, whatever part of them `search` is asked for; the most come first.
-
-        Raises:
-            SettingsError: an argument is not accepted, or the index is closed.
-        """
-        text = _accept_text("text", text)
-        filters = _accept_filters(filters)
-        with self._session() as session:
-            words = session.words(text, filters)
-            vector, _ = self._vector(words)
-            return session.facets(text, words, vector, filters)
 
     def suggest(self, text: str, *, limit: int = 10) -> list[Suggestion]:
         """The packages of which a name begins with `text`, likeliest first.
@@ -445,6 +426,30 @@ class SearchIndex:
                 self._under_way -= 1
                 self._idle.notify_all()
 
+    def _search(
+        self, text: str, limit: int, offset: int, filters: Filters | None, *, count: bool
+    ) -> tuple[SearchResults, list[Facet]]:
+        text = _accept_text("text", text)
+        _accept_number("limit", limit, most=MAX_LIMIT)
+        _accept_number("offset", offset)
+        filters = _accept_filters(filters)
+        started = time.perf_counter()
+        with self._session() as session:
+            words = session.words(text, filters)
+            vector, notice = self._vector(words)
+            embedded = time.perf_counter()
+            found = session.run(
+                text, words, vector, filters, limit, min(offset, _MAX_OFFSET), count=count
+            )
+        done = time.perf_counter()
+        results = SearchResults(
+            hits=[_hit(row) for row in found.rows],
+            total=found.total,
+            timings={"vector": embedded - started, "query": done - embedded},
+            notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
+        )
+        return results, found.facets
+
     def _vector(self, words: str) -> tuple[list[float] | None, str | None]:
         if self._embedder is None or not words:
             return None, self._notice
@@ -460,6 +465,7 @@ class SearchIndex:
 class _Found:
     rows: list[dict[str, Any]]
     total: int
+    facets: list[Facet]
     complaints: list[str]
 
 
@@ -502,6 +508,8 @@ class _Session:
         filters: Filters,
         limit: int,
         offset: int,
+        *,
+        count: bool,
     ) -> _Found:
         """What `fdnix_search` gives for one question, its steps taken one by one.
 
@@ -511,26 +519,19 @@ class _Session:
         complaints = self._texts("EXECUTE note") if words else []
         if ":" in text or len(text) > _SHORT:
             complaints += self._texts("EXECUTE complain")
-        rows = self._rank(max(1, limit), offset, filtered=filtered)
-        first = self._rank(1, 0, filtered=filtered) if not rows and offset else rows
+        rank = self._rank_and_count if count else self._rank
+        rows = rank(max(1, limit), offset, filtered=filtered)
+        first = rank(1, 0, filtered=filtered) if not rows and offset else rows
         if not first and filtered:
             complaints += self._texts(
                 "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
             )
-        return _Found(rows[:limit], first[0]["total"] if first else 0, complaints)
-
-    def facets(
-        self, text: str, words: str, vector: list[float] | None, filters: Filters
-    ) -> list[Facet]:
-        """What `fdnix_facets` counts among all hits of one question."""
-        filtered = self._understand(text, words, vector, filters)
-        narrowed = _NARROWED if filtered else "NULL"
-        result = self._execute(
-            f"facets_{'filtered' if filtered else 'all'}",
-            f"FROM fdnix_facets((SELECT entries FROM fdnix_rank({_QUESTION}, {narrowed}, 1, 0, "  # noqa: S608
-            f"list_entries := true)), {narrowed})",
+        return _Found(
+            rows[:limit],
+            first[0]["total"] if first else 0,
+            [Facet(**facet) for facet in first[0].get("facets") or []] if first else [],
+            complaints,
         )
-        return [Facet(*row) for row in result.fetchall()]
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
         """What `fdnix_suggest` gives."""
@@ -571,6 +572,19 @@ class _Session:
         )
         return package.rows(result)
 
+    def _rank_and_count(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
+        """The same, and the facets in the first row."""
+        narrowed = _NARROWED if filtered else "NULL"
+        result = self._execute(
+            f"count_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}",
+            f"WITH ranked AS MATERIALIZED (FROM fdnix_rank({_QUESTION}, {narrowed}, {limit:d}, "  # noqa: S608
+            f"{offset:d}, list_entries := true)) SELECT * EXCLUDE (entries), CASE WHEN "
+            "row_number() OVER () = 1 THEN (SELECT list(facet) FROM fdnix_facets("
+            f"(SELECT any_value(entries) FROM ranked), {narrowed}) AS facet) END AS facets "
+            "FROM ranked",
+        )
+        return package.rows(result)
+
     def _execute(self, name: str, query: str) -> duckdb.DuckDBPyConnection:
         """The result of a query that is prepared, under a name, when it is first asked."""
         if name not in self._prepared:
@@ -587,7 +601,7 @@ def _may_filter(text: str) -> bool:
 
 
 def _hit(row: dict[str, Any]) -> Hit:
-    columns = {name: value for name, value in row.items() if name != "total"}
+    columns = {name: value for name, value in row.items() if name not in {"total", "facets"}}
     return Hit(**columns | {"parts": Parts(**row["parts"])})
 
 

@@ -158,8 +158,11 @@ _FILTER_PARAMETERS = tuple(
 def _search(opened: OpenIndex, given: dict[str, Any]) -> SearchAnswer:
     filters = Filters(**{row.field: given[row.key] for row in FILTERS if given.get(row.key)})
     text, offset = given["q"], given.get("offset", 0)
-    results = opened.search(text, given.get("limit", 20), offset, filters)
-    facets = opened.facets(text, filters) if given.get("facets") else []
+    asked = (text, given.get("limit", 20), offset, filters)
+    if given.get("facets"):
+        results, facets = opened.search_and_count(*asked)
+    else:
+        results, facets = opened.search(*asked), []
     return SearchAnswer(text, results.total, offset, results.notice, results.hits, facets)
 
 

@@ -52,7 +52,7 @@ class OpenIndex:
         made = "".join(self.info.get(key, "") for key in ("build_id", "fingerprint", "minified_at"))
         self.tag = blake2b(f"{made}{fdnix.__version__}".encode(), digest_size=8).hexdigest()
         self.search = lru_cache(_RESULTS_KEPT)(self._search)
-        self.facets = lru_cache(_RESULTS_KEPT)(self._facets)
+        self.search_and_count = lru_cache(_RESULTS_KEPT)(self._search_and_count)
         self.leases = 0
         self.replaced = False
 
@@ -61,8 +61,10 @@ class OpenIndex:
     ) -> SearchResults:
         return self.index.search(text, limit=limit, offset=offset, filters=filters)
 
-    def _facets(self, text: str, filters: Filters = NO_FILTERS) -> list[Facet]:
-        return self.index.facets(text, filters=filters)
+    def _search_and_count(
+        self, text: str, limit: int, offset: int, filters: Filters = NO_FILTERS
+    ) -> tuple[SearchResults, list[Facet]]:
+        return self.index.search_and_count(text, limit=limit, offset=offset, filters=filters)
 
 
 class CurrentIndex:

@@ -76,9 +76,22 @@ def _templates() -> Environment:
         "number": lambda number: f"{int(number):,}",
         "web": lambda url: str(url).lower().startswith(("https://", "http://")),
         "breakable": lambda path: Markup(".<wbr>").join(path.split(".")),
+        "address": _address,
+        "slashed": _slashed,
+        "moment": lambda text: f"{text[:10]} {text[11:16]} UTC",
         "words": lambda text, marks: [word for word in text.split(marks) if word],
     }
     return environment
+
+
+def _address(url: str) -> Markup:
+    """A URL as people read it."""
+    return _slashed(url.partition("://")[2].removeprefix("www.").rstrip("/"))
+
+
+def _slashed(path: str) -> Markup:
+    """A path, to be broken at its slashes."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def _rendered(template: str, opened: OpenIndex, **values: Any) -> str:
@@ -136,8 +149,8 @@ def _search_page(template: str, limits: Limits) -> Callable[[Request], Callable[
         def render(opened: OpenIndex) -> str:
             if not text:
                 return _rendered(template, opened, query="", results=None)
-            results = opened.search(text, _HITS, (page - 1) * _HITS)
-            groups = query.groups(text, opened.facets(text), results.total)
+            results, facets = opened.search_and_count(text, _HITS, (page - 1) * _HITS)
+            groups = query.groups(text, facets, results.total)
             return _rendered(
                 template,
                 opened,

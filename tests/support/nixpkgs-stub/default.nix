@@ -107,13 +107,17 @@ let
               "duckdb"
               "hatchling"
               "httpx"
+              "jinja2"
               "msgspec"
               "numpy"
               "packaging"
               "platformdirs"
+              "prometheus-client"
               "pyarrow"
               "pydantic"
               "rich"
+              "starlette"
+              "uvicorn"
               "zstandard"
             ]
         );

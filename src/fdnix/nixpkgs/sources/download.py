@@ -114,7 +114,7 @@ def downloaded(wanted: Wanted, path: Path, work: Work) -> Iterator[Download]:
     # resumed.
     headers = {"User-Agent": f"fdnix/{__version__}", "Accept-Encoding": "identity"}
     with (
-        _client(wanted, timeout=timeout, headers=headers) as client,
+        new_client(auth=wanted.auth, timeout=timeout, headers=headers) as client,
         _part(path) as part,
         ended_at(deadline) as trace,
     ):
@@ -129,14 +129,14 @@ def downloaded(wanted: Wanted, path: Path, work: Work) -> Iterator[Download]:
                 part.remove()
 
 
-def _client(wanted: Wanted, **options: Any) -> httpx.Client:
-    """A client that trusts what SSL_CERT_FILE and SSL_CERT_DIR name, where they name something.
+def new_client(**options: Any) -> httpx.Client:
+    """A client that follows redirects and trusts what SSL_CERT_FILE and SSL_CERT_DIR name.
 
     Raises:
         SourceError: There is no certificate in what they name.
     """
     try:
-        return httpx.Client(auth=wanted.auth, follow_redirects=True, **options)
+        return httpx.Client(follow_redirects=True, **options)
     except OSError as error:  # which ssl.SSLError is
         raise SourceError(
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error}; correct "

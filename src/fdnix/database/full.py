@@ -24,10 +24,11 @@ from fdnix.database.file_info import (
 from fdnix.database.rows import alias_table, package_table, usage_table
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import Rejected
+from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from fdnix.nixpkgs.package import Package
@@ -98,6 +99,7 @@ def write_full(
                     **meta,
                     **vectors,
                     **learnt,
+                    "systems": " ".join(_built_systems(connection, tree)),
                     **dict(connection.execute(read_sql("database", "program_sources")).fetchall()),
                     "kind": "full",
                     "schema_version": SCHEMA_VERSIONS["full"],
@@ -188,7 +190,20 @@ def _insert_tree(connection: duckdb.DuckDBPyConnection, tree: Tree) -> dict[str,
     connection.execute(read_sql("database", "tree"))
     connection.unregister("tree_usage")
     connection.unregister("tree_aliases")
-    return {"tree_source": tree.source, "tree_revision": tree.revision}
+    return {
+        "tree_source": tree.source,
+        "tree_revision": tree.revision,
+        "tree_systems": " ".join(tree.systems) or None,
+    }
+
+
+def _built_systems(connection: duckdb.DuckDBPyConnection, tree: Tree | None) -> Sequence[str]:
+    """The systems that nixpkgs is built for, as far as its tree says, else the catalogue."""
+    if tree is not None and tree.systems:
+        return tree.systems
+    parameters = {"systems": list(BUILT_SYSTEMS)}
+    row = connection.execute(read_sql("database", "built_systems"), parameters).fetchone()
+    return (row and row[0]) or BUILT_SYSTEMS
 
 
 def _log_rejected(rows: list[Rejected]) -> None:

@@ -230,7 +230,8 @@ def _take_over_vectors(
     connection: duckdb.DuckDBPyConnection, previous: Path | None, dimensions: int
 ) -> dict[str, object]:
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
-    kept = {} if previous is None else _embedding_meta(connection, previous)
+    before = {} if previous is None else _embedding_meta(connection, previous)
+    kept = {key: before[key] for key in _EMBEDDING_KEYS if key in before}
     dimensions = int(kept.get("embedding_dimensions", dimensions))
     head = int(kept.get("embedding_head", dimensions))
     create_embeddings(connection, dimensions=dimensions, head=head)
@@ -240,16 +241,20 @@ def _take_over_vectors(
             connection.execute(read_sql("database", "take_over_failures"))
         except duckdb.Error as error:
             log.warning("%s: no vectors are taken over, it is damaged: %s", previous, error)
+    vectors = count(connection, "SELECT count(*) FROM embeddings")
+    had = int(before.get("embedding_count", 0)) + int(before.get("embedding_dropped", 0))
     return {
         **kept,
         "embedding_dimensions": dimensions,
         "embedding_head": head,
-        "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
+        "embedding_count": vectors,
+        # For the report of the next embedding phase.
+        "embedding_dropped": had - vectors if had > vectors else None,
     }
 
 
 def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> dict[str, str]:
-    """Attach the full database at `previous`, if there is one: which model its vectors are of.
+    """Attach the full database at `previous`, if there is one: what it says of itself.
 
     It may be of an older schema: a vector belongs to a text, by its hash, and to nothing else.
     """
@@ -257,8 +262,7 @@ def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> di
         return {}
     try:
         attach(connection, previous, "previous")
-        meta = read_older_info(connection, previous, database="previous")
+        return read_older_info(connection, previous, database="previous")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}
-    return {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}

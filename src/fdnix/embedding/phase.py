@@ -147,9 +147,7 @@ def embed_database(
             verify_counts(connection, part)
             if recall is not None:
                 verify_hnsw_plan(connection, part)
-    return EmbedReport(
-        state.texts, embedded, state.kept, state.dropped, len(failures), recall
-    )
+    return EmbedReport(state.texts, embedded, state.kept, state.dropped, len(failures), recall)
 
 
 def _refuse_other_vectors(path: Path, state: _State, provider: Provider) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TREE = Tree(
     source="channel",
     revision="abc",
+    systems=("x86_64-linux", "aarch64-darwin"),
     usage={
         "nginx": Usage(1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
         "no-package": Usage(modules=1),
@@ -81,6 +82,7 @@ def test_usage_texts_programs_and_aliases_are_in_the_full_database(tmp_path: Pat
         ("nginxStable", "nginx", None, ["nginx"]),
     ]
     assert (meta["tree_source"], meta["tree_revision"]) == ("channel", "abc")
+    assert meta["systems"] == "x86_64-linux aarch64-darwin"
     assert [meta[f"programs_from_{source}"] for source in ("channel", "tree", "meta")] == ["1"] * 3
 
 
@@ -88,6 +90,7 @@ def test_what_a_database_was_told_can_be_told_to_the_next(tmp_path: Path) -> Non
     again = standing_tree(write(tmp_path / "db", TREE))
     assert again is not None
     assert (again.source, again.revision) == ("channel", "abc")
+    assert again.systems == TREE.systems
     assert again.usage == {"nginx": TREE.usage["nginx"]}
     assert again.usage_texts == TREE.usage_texts
     assert again.programs == {"bind": ("named", "dig", "nslookup")}

@@ -108,6 +108,27 @@ def test_a_second_time_nothing_is_embedded_and_the_file_is_not_touched(settings:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_vectors_that_went_with_their_texts_are_counted_once(settings: Settings) -> None:
+    embed(provider(), settings)
+    for packages in (entries(28), entries(25) | renamed(2)):
+        write_catalogue(Path(settings.nixpkgs_source), packages)
+        pipeline.run(settings.replace(processing_mode="metadata"))
+    report = embed(provider(), settings)
+    assert (report.distinct_texts, report.embedded, report.reused, report.dropped) == (27, 2, 25, 5)
+    assert embed(provider(), settings).dropped == 0
+
+
+def test_vectors_of_a_damaged_table_are_counted_as_gone(settings: Settings) -> None:
+    embed(provider(), settings)
+    with connect(settings.output_path) as connection:
+        connection.execute("DROP TABLE embeddings")
+        connection.execute("CREATE TABLE embeddings (content_hash VARCHAR, vector VARCHAR)")
+    write_catalogue(Path(settings.nixpkgs_source), entries(29))
+    pipeline.run(settings.replace(processing_mode="metadata"))
+    report = embed(provider(), settings)
+    assert (report.embedded, report.reused, report.dropped) == (29, 0, 30)
+
+
 @pytest.mark.parametrize("other", [provider(model="another"), provider(dimensions=4)])
 def test_another_local_model_or_dimension_embeds_every_text_again(
     other: Provider, settings: Settings

@@ -54,6 +54,16 @@ def test_a_catalogue_without_meta_is_refused_where_nothing_stands_yet(tmp_path: 
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_catalogue_with_meta_but_no_descriptions_is_refused_as_what_it_is(
+    tmp_path: Path,
+) -> None:
+    packages = {name: one | {"meta": {"available": True}} for name, one in entries(3).items()}
+    source = write_catalogue(tmp_path / "in.json", packages)
+    with pytest.raises(DataError, match="a description, though 3 have other meta") as info:
+        pipeline.run(settings_in(tmp_path, source))
+    assert "without meta" not in str(info.value)
+
+
 def test_far_fewer_packages_are_refused_and_the_databases_stand(standing: Settings) -> None:
     assert_refused(standing, entries(19), "19 packages .* 40; 52% .* LOST_LIMIT")
 

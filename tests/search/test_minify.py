@@ -15,7 +15,9 @@ from fdnix.database import file_info
 from fdnix.database.connection import connect, load_extension
 from fdnix.database.file_info import read_file_info
 from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
+from fdnix.database.sizes import database_info
 from fdnix.errors import DataError
+from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.search import WORDS
@@ -101,6 +103,21 @@ def test_the_essential_columns_are_simplified(tmp_path: Path) -> None:
         ["x86_64-linux"],
         *(True, False, False, True, False),
     )
+
+
+def test_a_system_that_nixpkgs_no_longer_names_is_no_platform(tmp_path: Path) -> None:
+    named = [system for system in BUILT_SYSTEMS if system != "x86_64-darwin"]
+    packages = {
+        name: {**one, "meta": one["meta"] | {"platforms": named}}
+        for name, one in entries(100).items()
+    }
+    settings = settings_in(
+        tmp_path, write_catalogue(tmp_path / "in.json", packages | {"bare": entry("bare")})
+    )
+    pipeline.run(settings)
+    assert database_info(settings.output_minified_path).meta["systems"] == " ".join(named)
+    query = "SELECT platforms FROM packages WHERE package_id = 'bare'"
+    assert rows(settings.output_minified_path, query) == [(named,)]
 
 
 def test_the_index_is_left_out_where_it_does_not_fit_and_search_is_exact(

@@ -33,6 +33,7 @@ _TABLES = frozenset(
 _NUMBERS = (
     "package_count",
     "embedding_count",
+    "embedding_dropped",
     "embedding_dimensions",
     "embedding_head",
     "rejected_count",

@@ -24,10 +24,11 @@ from fdnix.database.file_info import (
 from fdnix.database.rows import alias_table, package_table, usage_table
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import Rejected
+from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from fdnix.nixpkgs.package import Package
@@ -98,6 +99,7 @@ def write_full(
                     **meta,
                     **vectors,
                     **learnt,
+                    "systems": " ".join(_built_systems(connection, tree)),
                     **dict(connection.execute(read_sql("database", "program_sources")).fetchall()),
                     "kind": "full",
                     "schema_version": SCHEMA_VERSIONS["full"],
@@ -188,7 +190,20 @@ def _insert_tree(connection: duckdb.DuckDBPyConnection, tree: Tree) -> dict[str,
     connection.execute(read_sql("database", "tree"))
     connection.unregister("tree_usage")
     connection.unregister("tree_aliases")
-    return {"tree_source": tree.source, "tree_revision": tree.revision}
+    return {
+        "tree_source": tree.source,
+        "tree_revision": tree.revision,
+        "tree_systems": " ".join(tree.systems) or None,
+    }
+
+
+def _built_systems(connection: duckdb.DuckDBPyConnection, tree: Tree | None) -> Sequence[str]:
+    """The systems that nixpkgs is built for, as far as its tree says, else the catalogue."""
+    if tree is not None and tree.systems:
+        return tree.systems
+    parameters = {"systems": list(BUILT_SYSTEMS)}
+    row = connection.execute(read_sql("database", "built_systems"), parameters).fetchone()
+    return (row and row[0]) or BUILT_SYSTEMS
 
 
 def _log_rejected(rows: list[Rejected]) -> None:
@@ -215,7 +230,8 @@ def _take_over_vectors(
     connection: duckdb.DuckDBPyConnection, previous: Path | None, dimensions: int
 ) -> dict[str, object]:
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
-    kept = {} if previous is None else _embedding_meta(connection, previous)
+    before = {} if previous is None else _embedding_meta(connection, previous)
+    kept = {key: before[key] for key in _EMBEDDING_KEYS if key in before}
     dimensions = int(kept.get("embedding_dimensions", dimensions))
     head = int(kept.get("embedding_head", dimensions))
     create_embeddings(connection, dimensions=dimensions, head=head)
@@ -225,16 +241,20 @@ def _take_over_vectors(
             connection.execute(read_sql("database", "take_over_failures"))
         except duckdb.Error as error:
             log.warning("%s: no vectors are taken over, it is damaged: %s", previous, error)
+    vectors = count(connection, "SELECT count(*) FROM embeddings")
+    had = int(before.get("embedding_count", 0)) + int(before.get("embedding_dropped", 0))
     return {
         **kept,
         "embedding_dimensions": dimensions,
         "embedding_head": head,
-        "embedding_count": count(connection, "SELECT count(*) FROM embeddings"),
+        "embedding_count": vectors,
+        # For the report of the next embedding phase.
+        "embedding_dropped": had - vectors if had > vectors else None,
     }
 
 
 def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> dict[str, str]:
-    """Attach the full database at `previous`, if there is one: which model its vectors are of.
+    """Attach the full database at `previous`, if there is one: what it says of itself.
 
     It may be of an older schema: a vector belongs to a text, by its hash, and to nothing else.
     """
@@ -242,8 +262,7 @@ def _embedding_meta(connection: duckdb.DuckDBPyConnection, previous: Path) -> di
         return {}
     try:
         attach(connection, previous, "previous")
-        meta = read_older_info(connection, previous, database="previous")
+        return read_older_info(connection, previous, database="previous")
     except DataError as error:
         log.warning("no vectors are taken over: %s", error)
         return {}
-    return {key: meta[key] for key in _EMBEDDING_KEYS if key in meta}

@@ -29,6 +29,7 @@ def standing_tree(path: Path, *, extension_directory: Path | None = None) -> Tre
     return Tree(
         source=cast("TreeSource", meta["tree_source"]),
         revision=meta.get("tree_revision"),
+        systems=tuple(meta.get("tree_systems", "").split()),
         usage={name: Usage(*counts) for name, *counts in usage},
         usage_texts={name: tuple(texts) for name, texts, _, _ in said if texts},
         programs={name: tuple(programs) for name, _, programs, _ in said if programs},

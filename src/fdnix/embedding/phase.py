@@ -44,7 +44,10 @@ _A_FEW = 20
 
 @dataclass(frozen=True)
 class EmbedReport:
-    """What an embedding run did. `recall` is None where no index was built."""
+    """What an embedding run did. `recall` is None where no index was built.
+
+    `dropped` counts the vectors that were there before the catalogue was last read, and are gone.
+    """
 
     distinct_texts: int
     embedded: int
@@ -63,6 +66,11 @@ class _State:
     texts: int
     stored: int
     kept: int
+
+    @property
+    def dropped(self) -> int:
+        """Vectors that are gone, with those that the last change of the catalogue took along."""
+        return self.stored - self.kept + int(self.meta.get("embedding_dropped", 0))
 
     @property
     def pending(self) -> int:
@@ -139,9 +147,7 @@ def embed_database(
             verify_counts(connection, part)
             if recall is not None:
                 verify_hnsw_plan(connection, part)
-    return EmbedReport(
-        state.texts, embedded, state.kept, state.stored - state.kept, len(failures), recall
-    )
+    return EmbedReport(state.texts, embedded, state.kept, state.dropped, len(failures), recall)
 
 
 def _refuse_other_vectors(path: Path, state: _State, provider: Provider) -> None:
@@ -217,6 +223,7 @@ def _index(
             "embedding_dimensions": provider.dimensions,
             "embedding_head": head,
             "embedding_count": vectors,
+            "embedding_dropped": None,
             "build_id": uuid4().hex,
             "embedding_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },

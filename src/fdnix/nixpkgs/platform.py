@@ -28,6 +28,9 @@ _PLATFORMS: dict[str, dict[str, Any]] = _TABLE["platforms"]
 SYSTEMS: tuple[str, ...] = tuple(_PLATFORMS)
 """`lib.platforms.all`: every system name that a pattern can stand for."""
 
+BUILT_SYSTEMS = ("x86_64-linux", "aarch64-linux", "x86_64-darwin", "aarch64-darwin")
+"""What nixpkgs' build farm has built for since 2020, for where no tree says what it builds for."""
+
 
 def resolve_platforms(value: object) -> tuple[str, ...]:
     """Return the system names a `platforms` or `badPlatforms` value stands for, each once.

@@ -43,21 +43,27 @@ def plausible(
     Raises:
         DataError: no package has a description, or more is gone than may be.
     """
-    packages = rejected = described = 0
+    packages = rejected = described = with_meta = 0
     for row in rows:
         packages += 1
         if isinstance(row, Rejected):
             rejected += 1
         elif row.description is not None:
             described += 1
+        elif _has_meta(row):
+            with_meta += 1
         yield row
     if rejected == packages:
         return
     described += rejected
     if not described:
+        why = (
+            f", though {with_meta:,} have other meta: what wrote it left descriptions out"
+            if with_meta
+            else ": it was made without meta (`nix-env -qaP --json` needs `--meta`)"
+        )
         raise DataError(
-            f"none of the {packages:,} packages of the catalogue has a description: it was made "
-            f"without meta (`nix-env -qaP --json` needs `--meta`); {_INSIST}"
+            f"none of the {packages:,} packages of the catalogue has a description{why}; {_INSIST}"
         )
     if standing is None:
         return
@@ -71,3 +77,13 @@ def plausible(
                 f"{1 - now / before:.0%} of them would be gone, more than the {lost_limit:.0%} "
                 f"that LOST_LIMIT allows; {_INSIST}"
             )
+
+
+def _has_meta(package: Package) -> bool:
+    """Whether anything is known of a package that only its meta says."""
+    flags = (package.available, package.broken, package.insecure, package.unfree)
+    return (
+        any(flag is not None for flag in flags)
+        or package.platforms is not None
+        or any((package.homepages, package.licenses, package.maintainers, package.position))
+    )

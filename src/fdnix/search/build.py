@@ -16,6 +16,7 @@ import pyarrow as pa
 from fdnix.database.connection import count, read_sql
 from fdnix.database.rows import fixed_size
 from fdnix.errors import SettingsError
+from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.search.fts import create_fts
 from fdnix.search.macros import create_macros, first_dimensions, vector_lengths
 
@@ -77,6 +78,9 @@ def create_search(
     """
     dimensions, head = vector_lengths(source)
     create_entries(connection, popularity)
+    # A full database of before fdnix kept them has none.
+    systems = source.get("systems", " ".join(BUILT_SYSTEMS)).split()
+    connection.execute("SET VARIABLE systems = $systems", {"systems": systems})
     connection.execute(read_sql("search", "packages"))
     connection.execute(
         "CREATE TABLE packages_fts_source AS FROM source.packages_fts_source ORDER BY package_id"

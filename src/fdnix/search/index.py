@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from array import array
@@ -171,6 +172,7 @@ _NO_FILTERS = Filters()
 _FILTER_MARKS = frozenset(':"-')
 # Shorter texts cannot hold more words or filters than are read.
 _SHORT = 36
+_NEGATED = re.compile(r"(?:^|\s)-[A-Za-z]+:")
 _MAX_OFFSET = 1 << 62
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
 _KEYS = 1000
@@ -522,7 +524,7 @@ class _Session:
         rank = self._rank_and_count if count else self._rank
         rows = rank(max(1, limit), offset, filtered=filtered)
         first = rank(1, 0, filtered=filtered) if not rows and offset else rows
-        if not first and filtered:
+        if filtered and (not first or _NEGATED.search(text)):
             complaints += self._texts(
                 "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
             )
@@ -689,6 +691,10 @@ def _accept_filters(filters: object) -> Filters:
         return _NO_FILTERS
     if not isinstance(filters, Filters):
         raise SettingsError(f"filters: {filters!r} is not fdnix.Filters")
+    for row in FILTERS:
+        value = getattr(filters, row.field)
+        if isinstance(value, str) and not value.strip():
+            raise SettingsError(f"{row.option}: the value is blank; say one, or leave it out")
     return filters
 
 

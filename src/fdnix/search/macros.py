@@ -171,5 +171,5 @@ def _passes(row: Filter) -> str:
 
 def _nearest_value(row: Filter) -> str:
     return read_sql("search", "nearest_value").format(
-        field=row.field, key=row.key, values=row.values
+        field=row.field, key=row.key, values=row.values, condition=row.condition
     )

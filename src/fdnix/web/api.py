@@ -156,7 +156,9 @@ _FILTER_PARAMETERS = tuple(
 
 
 def _search(opened: OpenIndex, given: dict[str, Any]) -> SearchAnswer:
-    filters = Filters(**{row.field: given[row.key] for row in FILTERS if given.get(row.key)})
+    filters = Filters(
+        **{row.field: given[row.key] for row in FILTERS if str(given.get(row.key) or "").strip()}
+    )
     text, offset = given["q"], given.get("offset", 0)
     asked = (text, given.get("limit", 20), offset, filters)
     if given.get("facets"):

@@ -71,3 +71,7 @@ def test_sets_that_the_catalogue_has_under_another_name_are_found(tree: Tree) ->
     targets = {alias.name: alias.target for alias in tree.aliases}
     assert targets["python3Packages"] == "python313Packages"
     assert targets["vimPlugins.nvim-compe"] == "vimPlugins.nvim-cmp"
+
+
+def test_the_systems_that_it_is_built_for_are_known(tree: Tree) -> None:
+    assert {"x86_64-linux", "aarch64-linux", "aarch64-darwin"} <= set(tree.systems)

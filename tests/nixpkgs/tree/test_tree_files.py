@@ -131,3 +131,26 @@ def test_a_directory_that_is_no_nixpkgs_is_refused_in_words(tmp_path: Path) -> N
         list(in_directory(tmp_path))
     with pytest.raises(DataError, match="cannot be read: No such file"):
         list(unpacked(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize(
+    ("files", "systems"),
+    [
+        ({"release.nix": '{ supportedSystems ? [ "x86_64-linux" "aarch64-darwin" ] }: { }'}, 2),
+        (
+            {
+                "release.nix": "{ supportedSystems ? builtins.fromJSON x }: { }",
+                "release-supported-systems.json": '["x86_64-linux", "aarch64-darwin"]',
+            },
+            2,
+        ),
+        ({"release-supported-systems.json": '{"no": "list"}', "release.nix": "{ }: { }"}, 0),
+        ({"release-supported-systems.json": '["x86_64-linux"'}, 0),
+    ],
+)
+def test_the_systems_of_the_build_farm_are_known(
+    files: dict[str, str], systems: int, tmp_path: Path
+) -> None:
+    root = write_tree(tmp_path, {f"pkgs/top-level/{name}": text for name, text in files.items()})
+    tree = read_tree(in_directory(root), {}, source="path")
+    assert tree.systems == ("x86_64-linux", "aarch64-darwin")[:systems]

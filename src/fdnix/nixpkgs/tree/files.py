@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from fdnix.errors import DataError
 from fdnix.nixpkgs.compression import unpacked_pieces
 from fdnix.nixpkgs.tree.aliases import DEPRECATED_FILES
+from fdnix.nixpkgs.tree.systems import RELEASE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ class TreeFile:
 
 def wanted(path: str) -> bool:
     """Whether a file at `path`, below the root of nixpkgs, is read."""
-    if path in {REVISION, PROGRAMS} or path in DEPRECATED_FILES:
+    if path in {REVISION, PROGRAMS, *RELEASE_FILES} or path in DEPRECATED_FILES:
         return True
     folder = next((folder for folder in _FOLDERS if path.startswith(folder)), None)
     return (

@@ -16,6 +16,7 @@ from fdnix.nixpkgs.tree.listed import listed_programs
 from fdnix.nixpkgs.tree.nix import arguments
 from fdnix.nixpkgs.tree.owners import Owners
 from fdnix.nixpkgs.tree.programs import named_programs
+from fdnix.nixpkgs.tree.systems import RELEASE_FILES, release_systems
 from fdnix.nixpkgs.tree.texts import desktop_texts, module_texts
 from fdnix.nixpkgs.tree.tree import Alias, Tree, TreeSource, Usage
 from fdnix.nixpkgs.tree.usage import Mention, mentions, own_names, package_options
@@ -61,6 +62,7 @@ class _Read:
     system: str | None
     skip: Skip
     revision: str | None = None
+    systems: dict[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: dict[str, list[Alias]] = field(default_factory=dict)
     built: list[tuple[str, str]] = field(default_factory=list)
     mentions: defaultdict[Mention, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -83,6 +85,8 @@ class _Read:
                 self.skip(path, str(error))
         elif path == REVISION:
             self.revision = revision_of(content)
+        elif path in RELEASE_FILES:
+            self.systems[path] = release_systems(content)
         elif path in ALIAS_FILES or path in DEPRECATED_FILES:
             self.aliases[path] = list(read_aliases(path, content))
             if path == SET_FILE:
@@ -153,6 +157,7 @@ def read_tree(
     return Tree(
         source=source,
         revision=revision or read.revision,
+        systems=next(filter(None, map(read.systems.get, RELEASE_FILES)), ()),
         usage=_usage(read, owners),
         usage_texts=_texts(read, owners),
         programs=_programs(read, owners),

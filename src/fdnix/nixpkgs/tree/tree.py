@@ -69,6 +69,7 @@ class Tree:
     Attributes:
         source: where the tree is from.
         revision: its git revision, where it is known.
+        systems: those that nixpkgs' build farm builds for; none where the tree does not say.
         usage: how often each attribute is used.
         usage_texts: what modules and desktop items say of it, in a few words each.
         programs: the programs that its build text and its desktop items name.
@@ -78,6 +79,7 @@ class Tree:
 
     source: TreeSource
     revision: str | None = None
+    systems: tuple[str, ...] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
     usage_texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -64,7 +64,10 @@ CREATE OR REPLACE MACRO fdnix_no_filters(query) AS
                     AND NOT list_contains({keys}, lower(regexp_extract(piece, '[A-Za-z]+')))),
                 lambda piece: {{
                     'asked': regexp_extract(piece, '[A-Za-z]+'),
-                    'near': fdnix_likest(lower(regexp_extract(piece, '[A-Za-z]+')), {keys})}}),
+                    'near': CASE
+                        WHEN list_contains({flag_names}, lower(trim(regexp_extract(piece, ':(.*)', 1), ' "')))
+                        THEN {{'edits': 0, 'word': 'is'}}
+                        ELSE fdnix_likest(lower(regexp_extract(piece, '[A-Za-z]+')), {keys}) END}}),
             lambda key: key.near.edits <= length(key.asked) // 3),
         lambda key: concat('there is no filter ', key.asked, ':; there is ', key.near.word, ':'))
     || list_transform(
@@ -81,6 +84,6 @@ CREATE OR REPLACE MACRO fdnix_complaints(query) AS
     || list_transform([fdnix_no_filters(query)], lambda all_said:
         list_filter(all_said, lambda said, i: list_position(all_said, said) = i))[1][1:8];
 
--- For filters that no package passes, the values nearest to theirs that packages have, in sentences.
+-- For values of filters that no package has, the nearest to them that packages have, in sentences.
 CREATE OR REPLACE MACRO fdnix_nearest_values(filters) AS TABLE
 {nearest_values};

@@ -1,12 +1,9 @@
 -- The tables of the minified database that are there for their own sake, out of a full database
 -- attached as `source` and the temporary tables of entries.sql and popularity.sql.
 
--- The systems that Hydra, nixpkgs' build farm, builds for. A package that names no platforms runs
--- on all of them as far as nixpkgs says.
+-- A package that names no platforms runs, as far as nixpkgs says, on all systems that nixpkgs is built
+-- for, which the variable `systems` lists.
 CREATE TABLE packages AS
-WITH hydra AS (
-    SELECT ['x86_64-linux', 'aarch64-linux', 'x86_64-darwin', 'aarch64-darwin'] AS systems
-)
 SELECT
     p.package_id,
     p.attribute_set,
@@ -25,7 +22,7 @@ SELECT
     p.main_program,
     coalesce(p.programs, []) AS programs,
     list_filter(
-        systems,
+        getvariable('systems')::VARCHAR[],
         lambda s: (platforms IS NULL OR list_contains(platforms, s))
             AND NOT coalesce(list_contains(bad_platforms, s), false)
     ) AS platforms,
@@ -50,7 +47,6 @@ LEFT JOIN (
     SELECT content_hash, min(embedding_id) AS embedding_id FROM embedding_source GROUP BY content_hash
 ) AS shared
     ON shared.content_hash = v.content_hash
-CROSS JOIN hydra
 ORDER BY package_id;
 
 -- Names that nixpkgs knows and that are no packages.

@@ -28,7 +28,7 @@ CREATE OR REPLACE MACRO fdnix_asked(pieces, start, parameter) AS
             list_transform(
                 list_filter(pieces, lambda piece: starts_with(lower(piece), start)),
                 lambda piece: trim(lower(substr(piece, length(start) + 1)), ' "')),
-            lower(parameter)),
+            trim(lower(parameter))),
         lambda value: value <> '');
 
 -- What is left to be matched: no filters, nothing excluded, no quotation marks, nothing that only says

@@ -68,7 +68,7 @@ SCORE = {
     ("one_word", "vector_similarity"): ("monitoring", "netdata"),
     ("one_word", "coverage"): ("tsv", "miller"),
     ("one_word", "phrase_cosine"): ("networking", "networkmanager"),
-    ("one_word", "name_fit"): ("httpx", "python313Packages.httpx"),
+    ("one_word", "name_fit"): ("dicord", "discord"),
     ("one_word", "exact_name"): ("gurn", "gurn"),
     ("one_word", "exact_program"): ("gurne", "millet"),
     ("one_word", "prefix"): ("tcp", "tcpdump"),

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _FIRST_DIMENSIONS = 64
 
+# Made-up words have vectors too, of their pieces: to our model they are less like any package than
+# this (benchmarks/non_words.py). For other models nothing was fitted.
+_LEAST_SIMILARITY = 0.65
+_LEAST_SIMILARITY_OF_OTHERS = 0.4
+
 
 def create_macros(
     connection: duckdb.DuckDBPyConnection, dimensions: int, head: int, *, embeds: bool
@@ -31,7 +36,7 @@ def create_macros(
         head: how many of their first dimensions are indexed.
         embeds: whether the file holds the model of its vectors.
     """
-    _create_steps(connection, dimensions, head)
+    _create_steps(connection, dimensions, head, embeds=embeds)
     connection.execute(
         read_sql("search", "embed")
         if embeds
@@ -53,14 +58,21 @@ def create_own_macros(connection: duckdb.DuckDBPyConnection, info: Mapping[str, 
     """
     for name in ("text", "weights"):
         connection.execute(read_sql("search", name))
-    _create_steps(connection, *vector_lengths(info))
+    embeds = info.get("embedding_provider") != "bedrock"
+    _create_steps(connection, *vector_lengths(info), embeds=embeds)
 
 
-def _create_steps(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:
+def _create_steps(
+    connection: duckdb.DuckDBPyConnection, dimensions: int, head: int, *, embeds: bool
+) -> None:
     first = first_dimensions(dimensions)
     connection.execute(
         read_sql("search", "vectors").format(
-            dimensions=dimensions, head=head, first=first, rest=dimensions - first
+            dimensions=dimensions,
+            head=head,
+            first=first,
+            rest=dimensions - first,
+            least_similarity=_LEAST_SIMILARITY if embeds else _LEAST_SIMILARITY_OF_OTHERS,
         )
     )
     for name in ("query", "match"):

@@ -1,5 +1,5 @@
 -- How vectors are compared with those of the file. What is filled in are their lengths, which are part
--- of their types.
+-- of their types, and from which cosine on something is found by meaning alone.
 CREATE OR REPLACE MACRO fdnix_vector(v) AS v::FLOAT[{dimensions}];
 CREATE OR REPLACE MACRO fdnix_head(v) AS (v::FLOAT[])[1:{head}]::FLOAT[{head}];
 
@@ -8,6 +8,9 @@ CREATE OR REPLACE MACRO fdnix_rest(v) AS (v::FLOAT[])[{first} + 1:]::FLOAT[{rest
 
 CREATE OR REPLACE MACRO fdnix_first_product(code, v) AS array_inner_product(code::FLOAT[{first}], v);
 CREATE OR REPLACE MACRO fdnix_rest_product(code, v) AS array_inner_product(code::FLOAT[{rest}], v);
+
+-- What no word and no name of a query finds is found by meaning above this cosine.
+CREATE OR REPLACE MACRO fdnix_least_similarity() AS {least_similarity};
 
 -- The packages whose vectors are nearest to one, each entry once: -> package_id, vector_similarity.
 -- With the extension vss loaded DuckDB finds them in the HNSW index, without by looking at all.

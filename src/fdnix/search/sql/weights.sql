@@ -5,10 +5,6 @@
 -- parts of the query sets: tools/fit_popularity.py, benchmarks/fit_ranking.py. Where one does nothing for
 -- most queries, values were tried on the same parts: what an exact name and a beginning count.
 
--- What no word and no name of a query finds is found by meaning above this cosine. Made-up words have
--- vectors too, of their pieces: see benchmarks/non_words.py.
-CREATE OR REPLACE MACRO fdnix_least_similarity() AS 0.65;
-
 -- How many words besides stop words are a few.
 CREATE OR REPLACE MACRO fdnix_few_words() AS 3;
 

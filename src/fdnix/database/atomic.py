@@ -14,9 +14,11 @@ import duckdb
 from fdnix.database.connection import NO_MEMORY, connect, first_line
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info
 from fdnix.errors import DataError, FdnixError, SettingsError
+from fdnix.scratch import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -37,10 +39,10 @@ def building(path: Path) -> Iterator[Path]:
             database of fdnix's.
     """
     path = path.resolve()
-    part = path.with_name(path.name + ".building")
+    part = _part(path)
     make_directory(path.parent)
     _refuse_foreign(path)
-    with _exclusive(path, f".{path.name}.lock", "building this file"):
+    with _building_alone(path):
         _remove_leftovers(part)
         try:
             yield part
@@ -57,6 +59,8 @@ def building(path: Path) -> Iterator[Path]:
 def run_over(paths: Iterable[Path]) -> Iterator[None]:
     """Hold the databases at `paths` against other runs, from their first phase to their last.
 
+    What killed runs left beside them is removed first.
+
     Raises:
         DataError: another run is over one of them.
         SettingsError: there is no writing there.
@@ -65,7 +69,19 @@ def run_over(paths: Iterable[Path]) -> Iterator[None]:
         for path in sorted({path.resolve() for path in paths}):
             make_directory(path.parent)
             stack.enter_context(_exclusive(path, f".{path.name}.run", "at work on this file"))
+            sweep(path.parent)
+            # Another one may be building the file outside a run.
+            with suppress(DataError), _building_alone(path):
+                _remove_leftovers(_part(path))
         yield
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".building")
+
+
+def _building_alone(path: Path) -> AbstractContextManager[None]:
+    return _exclusive(path, f".{path.name}.lock", "building this file")
 
 
 def _remove_leftovers(part: Path) -> None:

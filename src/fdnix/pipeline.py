@@ -20,6 +20,7 @@ from fdnix.database.file_info import (
     ForeignDatabaseError,
     Kind,
     fingerprint,
+    read_file_info,
     read_older_info,
     write_file_info,
 )
@@ -500,18 +501,19 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
             meta = read_older_info(connection, path)
+            made_here = {
+                "schema_version": str(SCHEMA_VERSIONS["full"]),
+                "fdnix_version": fdnix.__version__,
+                "fingerprint": fingerprint(*_FULL_CODE),
+                "embedding_text_version": str(TEXT_VERSION),
+            }
+            if made_here.items() <= meta.items():
+                return read_file_info(connection, path, kind="full")
     except ForeignDatabaseError:
         raise
     except DataError as error:
-        log.warning("%s; nothing of it is used again", error)
-        return {}
-    made_here = {
-        "schema_version": str(SCHEMA_VERSIONS["full"]),
-        "fdnix_version": fdnix.__version__,
-        "fingerprint": fingerprint(*_FULL_CODE),
-        "embedding_text_version": str(TEXT_VERSION),
-    }
-    return meta if made_here.items() <= meta.items() else {}
+        log.warning("%s; the catalogue is indexed anew", error)
+    return {}
 
 
 def _known_etag(known: dict[str, str], settings: Settings) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from fdnix.database.connection import NO_MEMORY, connect, first_line
+from fdnix.database.connection import NO_MEMORY, connect, first_line, lock
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info
 from fdnix.errors import DataError, FdnixError, SettingsError
 from fdnix.scratch import sweep
@@ -106,6 +106,7 @@ def copied(
     """
     copyfile(path, part)
     with connect(part, extension_directory=extension_directory) as connection:
+        lock(connection)
         connection.execute("SET hnsw_enable_experimental_persistence = true")
         yield connection
         connection.execute("CHECKPOINT")

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import attach, connect, count, read_sql
+from fdnix.database.connection import attach, connect, count, lock, read_sql
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     read_file_info,
@@ -216,6 +216,7 @@ def _take_over_vectors(
 ) -> dict[str, object]:
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
     kept = {} if previous is None else _embedding_meta(connection, previous)
+    lock(connection)
     dimensions = int(kept.get("embedding_dimensions", dimensions))
     head = int(kept.get("embedding_head", dimensions))
     create_embeddings(connection, dimensions=dimensions, head=head)

@@ -29,11 +29,11 @@ from fdnix.database.hnsw import HnswOptions
 from fdnix.database.tree import standing_tree
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
-from fdnix.embedding.bedrock.batch import bedrock_provider
+from fdnix.embedding.bedrock.batch import bedrock_provider, finished_hashes
 from fdnix.embedding.bedrock.estimate import Estimate, estimate
 from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError, SourceError
+from fdnix.errors import AwsError, DataError, SourceError
 from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
@@ -413,6 +413,8 @@ def _embed(settings: Settings, provider: Provider) -> EmbedReport:
 def estimate_embedding(settings: Settings) -> Estimate:
     """What the embedding phase would send to its provider, which is not asked.
 
+    Texts whose vectors some run left in S3 are not sent; where S3 cannot be read they are counted.
+
     Raises:
         FdnixError: there is no full database, or it was refused.
     """
@@ -424,12 +426,24 @@ def estimate_embedding(settings: Settings) -> Estimate:
         rebuild=settings.force_rebuild_embeddings,
         extension_directory=settings.duckdb_extension_directory,
     )
+    shared = _shared_vectors(settings)
     return estimate(
-        (text.text for text in texts),
+        (text.text for text in texts if text.content_hash not in shared),
         provider=provider.name,
         model=provider.model,
         batch_size=settings.bedrock_batch_size,
     )
+
+
+def _shared_vectors(settings: Settings) -> set[str]:
+    """The content hashes whose vectors the embedding phase would take from S3."""
+    if settings.provider == "local" or settings.force_rebuild_embeddings:
+        return set()
+    try:
+        return finished_hashes(settings)
+    except AwsError as error:
+        log.warning("vectors that runs left in S3 are not taken into account: %s", error)
+        return set()
 
 
 def run_minified(settings: Settings) -> MinifiedReport:

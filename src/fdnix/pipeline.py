@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import fdnix
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
 
+
+_BYTES_A_PACKAGE = 5_500
+"""Both databases, and a full one that is built beside the one of the phase before: 460 MB for the
+84,039 packages of nixpkgs 26.11."""
 
 _FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 """The packages whose code makes the full database; TEXT_VERSION stands for the embedding texts."""
@@ -133,6 +138,7 @@ def run(settings: Settings) -> RunReport:
     began = datetime.now(UTC)
     with run_over(_written(settings)), s3.run_lock(settings) as still_held:
         this = _Run(settings, began, still_held)
+        _warn_of_little_room(settings)
         for name, phase in _PHASES:
             if name not in settings.phases:
                 continue
@@ -152,6 +158,23 @@ def _written(settings: Settings) -> set[Path]:
         "minified": settings.output_minified_path,
     }
     return {paths[phase] for phase in settings.phases}
+
+
+def _warn_of_little_room(settings: Settings, packages: int = 0) -> None:
+    """Say so where less is free than files as large as those that stand, or of `packages`, take."""
+    for directory in {path.resolve().parent for path in _written(settings)}:
+        standing = [path for path in _written(settings) if path.resolve().parent == directory]
+        sizes = [path.stat().st_size for path in standing if path.is_file()]
+        needed = max(sum(sizes), 0 if sizes else packages * _BYTES_A_PACKAGE)
+        free = disk_usage(directory).free
+        if free < needed:
+            log.warning(
+                "%s: %s bytes are free there, and this run needs about %s: should the disk be "
+                "full, it ends, and what is there stays",
+                directory,
+                f"{free:,}",
+                f"{needed:,}",
+            )
 
 
 def _metadata_phase(this: _Run, report: RunReport) -> RunReport:
@@ -263,6 +286,8 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
         log.warning("%d left out, since %s: %s", len(left_out), _DOES_NOT_EVALUATE, first)
     expected = len(catalog.entries) + len(left_out)
+    if not settings.output_path.is_file():
+        _warn_of_little_room(settings, expected)
     # A few, which are named, say nothing about the others, however few these are.
     excused = len(left_out) + 0.5 if len(left_out) <= _FEW_LEFT_OUT else 0
     counts = write_full(

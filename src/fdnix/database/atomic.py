@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from shutil import copyfile, rmtree
+from shutil import copyfile, disk_usage, rmtree
 from stat import S_IMODE
 from typing import TYPE_CHECKING
 
@@ -139,7 +139,18 @@ def _in_words(path: Path, error: Exception) -> FdnixError | None:
             f"{path}: could not be built, since a file that it is made of is damaged (`fdnix "
             f"verify` tells which): {unchanged}"
         )
-    return SettingsError(f"{path}: could not be built: {unchanged}")
+    room = _room_needed(path) if "No space left" in str(error) else ""
+    return SettingsError(f"{path}: could not be built: {unchanged}{room}")
+
+
+def _room_needed(path: Path) -> str:
+    """What to make room for, in words: the new file, part of which is there."""
+    part = _part(path)
+    files = [part, *part.parent.glob(f"{part.name}.wal"), *part.parent.glob(f"{part.name}.tmp/*")]
+    had = disk_usage(path.parent).free + sum(file.stat().st_size for file in files if file.exists())
+    before = path.stat().st_size if path.exists() else 0
+    needed = f"about {before:,}" if before > had else f"more than {had:,}"
+    return f"; the disk has {had:,} bytes for it, and it takes {needed}: make room"
 
 
 _OF_FILES = (

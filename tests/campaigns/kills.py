@@ -99,15 +99,9 @@ def place(*, aws: bool) -> Iterator[Place]:
         catalogue = directory / "packages.json"
         catalogue.write_text(json.dumps(most))
         # Vectors of the local model, which Bedrock's take the place of, cost nothing.
-        report = pipeline.run(_local(directory / "before", catalogue))
+        pipeline.run(_local(directory / "before", catalogue))
         catalogue.write_text(json.dumps(packages))
-        assert report.metadata
-        shutil.copytree(directory / "before", directory / "after")
-        whole = pipeline.run(_local(directory / "after", catalogue))
-        assert whole.metadata
-        yield Place(
-            directory, catalogue, report.metadata.packages, whole.metadata.packages, bedrock
-        )
+        yield Place(directory, catalogue, len(most), len(packages), bedrock)
 
 
 @contextmanager

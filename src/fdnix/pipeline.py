@@ -15,7 +15,7 @@ from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_function import give_layer
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory, run_over
-from fdnix.database.connection import connect, count
+from fdnix.database.connection import connect, count, memory_there_is
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     ForeignDatabaseError,
@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 _BYTES_A_PACKAGE = 5_500
 """Both databases, and a full one that is built beside the one of the phase before: 460 MB for the
 84,039 packages of nixpkgs 26.11."""
+
+_MEMORY_A_PACKAGE = 10_000
+"""Measured: the 91,873 packages that nixpkgs 26.11 publishes are indexed within 1 GB."""
 
 _FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 """The packages whose code makes the full database; TEXT_VERSION stands for the embedding texts."""
@@ -288,6 +291,13 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
     expected = len(catalog.entries) + len(left_out)
     if not settings.output_path.is_file():
         _warn_of_little_room(settings, expected)
+    if (memory := memory_there_is()) < (needed := expected * _MEMORY_A_PACKAGE):
+        log.warning(
+            "there are %s bytes of memory, and this catalogue needs about %s: the system may end "
+            "this run without a word",
+            f"{memory:,}",
+            f"{needed:,}",
+        )
     # A few, which are named, say nothing about the others, however few these are.
     excused = len(left_out) + 0.5 if len(left_out) <= _FEW_LEFT_OUT else 0
     counts = write_full(

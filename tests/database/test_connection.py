@@ -16,6 +16,7 @@ from fdnix.database.connection import (
     literal,
     load_extension,
     lock,
+    memory_there_is,
     reading,
 )
 from fdnix.errors import DataError, SettingsError
@@ -71,6 +72,7 @@ def test_a_writer_leaves_half_of_the_memory_to_what_is_beside_it(tmp_path: Path)
         usual = count(connection, memory)  # four fifths of the machine's, or the container's
     with connect(tmp_path / "db") as connection:
         assert count(connection, memory) == pytest.approx(usual * 5 / 8, rel=0.01)
+    assert memory_there_is() == pytest.approx(usual * 5 / 4, rel=0.01)
 
 
 def test_a_locked_writer_writes_its_file_and_reaches_no_other(tmp_path: Path) -> None:

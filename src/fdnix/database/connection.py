@@ -120,6 +120,14 @@ def connect(
             yield connection
 
 
+def memory_there_is() -> int:
+    """The bytes of memory of this machine, or that the container (its cgroup) may take."""
+    with connect(None, extensions=()) as connection:
+        # A fresh connection takes 80 percent.
+        memory = "SELECT parse_formatted_bytes(current_setting('memory_limit')) * 5 // 4"
+        return count(connection, memory)
+
+
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
     """Have a writing connection, which has attached all that it needs, reach no other file.
 

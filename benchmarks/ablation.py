@@ -16,7 +16,7 @@ from retrieval.queries import Part, read_queries, select
 from retrieval.scoring import mean, score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     import duckdb
@@ -26,27 +26,46 @@ if TYPE_CHECKING:
 
     Weights: TypeAlias = dict[str, dict[str, float]]
 
-WITHOUT = {
-    # The search reads the priors from either table.
-    "without prior": (
-        "UPDATE search_entries SET prior = 0, name_prior = 0",
+WEIGHTS = {
+    "names": ("name_fit", "exact_name", "exact_program", "prefix", "prefix_popularity"),
+    "words": ("coverage", "tfidf_cosine"),
+    "phrases": ("phrase_cosine",),
+    "vectors": ("vector_similarity",),
+}
+"""The weights of `fdnix_weights` that are zero without a part."""
+
+_UNPOPULAR = """
+UPDATE {} SET
+    prior_one = prior_one - fdnix_prior_weights().one_word.popularity * popularity,
+    prior_few = prior_few - fdnix_prior_weights().few_words.popularity * popularity,
+    prior_many = prior_many - fdnix_prior_weights().many_words.popularity * popularity,
+    popularity = 0
+"""
+
+STATEMENTS = {
+    # The search reads priors and popularity from either table.
+    "popularity": (
+        _UNPOPULAR.format("search_entries"),
         "DROP INDEX IF EXISTS embeddings_vss_idx",
-        "UPDATE embeddings SET prior = 0, name_prior = 0",
+        _UNPOPULAR.format("embeddings"),
     ),
-    "without related terms": ("UPDATE search_vocabulary SET related = NULL",),
-    "without corrections": (
+    "programs": (
+        "DELETE FROM search_full_names WHERE kind = 1",
+        "DELETE FROM search_names WHERE kind = 1",
+    ),
+    "related terms": ("UPDATE search_vocabulary SET related = NULL",),
+    "corrections": (
         """
         CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE
         SELECT [] AS more_terms, [] AS more_idfs
         """,
     ),
-    "without misspelt names": (
+    "misspelt names": (
         """
         CREATE OR REPLACE MACRO fdnix_match_misspelt(query_name, edits_allowed) AS TABLE
         SELECT [] AS more_names
         """,
     ),
-    "without full names": ("DELETE FROM search_full_names",),
 }
 """The statements that take a part out of a file, besides its weights."""
 
@@ -61,7 +80,13 @@ def main(*, database: Path, files: tuple[Path, ...], sample: int, as_json: bool)
     queries = {path.name: select(read_queries(path), Part.TUNE)[:sample] for path in files}
     entry_of = load(database).entry_of
     report: dict[str, dict[str, Scores]] = {}
-    changes = {"whole": (), **dict(_without_each_weight(database)), **WITHOUT}
+    weights = _weights(database)
+    changes = {
+        "whole": (),
+        **{f"without {part}": (_without(weights, *names),) for part, names in WEIGHTS.items()},
+        **{f"without {part}": statements for part, statements in STATEMENTS.items()},
+        "one shape of query": (_replacement(dict.fromkeys(weights, weights["few_words"])),),
+    }
     with TemporaryDirectory() as directory:
         copy = Path(directory) / "copy.duckdb"
         for name, statements in changes.items():
@@ -73,14 +98,10 @@ def main(*, database: Path, files: tuple[Path, ...], sample: int, as_json: bool)
     _print(report, as_json=as_json)
 
 
-def _without_each_weight(database: Path) -> Iterator[tuple[str, tuple[str]]]:
-    """The statement that sets each weight to zero for queries of either shape, by what it tells."""
-    weights = _weights(database)
-    for name in next(iter(weights.values())):
-        changed = {shape: {**of_shape, name: 0.0} for shape, of_shape in weights.items()}
-        yield f"without {name}", (_replacement(changed),)
-    one_shape = dict.fromkeys(weights, weights["several_words"])
-    yield "one shape of query", (_replacement(one_shape),)
+def _without(weights: Weights, *names: str) -> str:
+    """The statement that sets some weights to zero for queries of every shape."""
+    none = dict.fromkeys(names, 0.0)
+    return _replacement({shape: of_shape | none for shape, of_shape in weights.items()})
 
 
 def _weights(database: Path) -> Weights:

@@ -81,7 +81,7 @@ def main(full: Path, minified: Path, files: tuple[Path, ...], emphasis: tuple[st
                 found = candidates(hits, query, priors, entry_of, counts)
                 if row and found.gains.any():
                     asked[row[0]].append(found)
-    names = [*PARTS, *HOW, *names]
+    names = [*PARTS, *HOW, "prefix_popularity", *names]
     for shape, of_shape in asked.items():
         click.echo(f"{shape}: {len(of_shape)} queries")
         for name, weight in zip(names, fit(of_shape, names), strict=True):
@@ -110,7 +110,7 @@ def candidates(
                 gains.setdefault(entry_of[package_id], _GAINS[min(tier, len(_GAINS) - 1)])
     entries = [entry_of[hit.package_id] for hit in hits]
     rows = [list(_signs(hit, priors[entry, 0])) for hit, entry in zip(hits, entries, strict=True)]
-    width = len(PARTS) + len(HOW)
+    width = len(PARTS) + len(HOW) + 1
     return Asked(
         np.concatenate([np.array(rows).reshape(-1, width), priors[entries]], axis=1),
         np.array([gains.get(entry, 0.0) for entry in entries]),
@@ -124,6 +124,7 @@ def _signs(hit: Hit, popularity: float) -> Iterator[float]:
         yield getattr(hit.parts, name) * known
     for reason in HOW.values():
         yield float(hit.why.startswith(reason))
+    yield popularity if hit.why.startswith(HOW["prefix"]) else 0.0
 
 
 def fit(asked: Sequence[Asked], names: Sequence[str]) -> Floats:

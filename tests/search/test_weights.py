@@ -54,6 +54,9 @@ OWN = {
     # Named like the start of another, and with a program named so.
     "gurn": entry("gurn", description="Prints labels"),
     "millet": entry("millet", description="Weighs birds", mainProgram="gurne"),
+    # Two whose names begin alike, the known one's longer.
+    "tarmo": entry("tarmo", description="Counts herrings"),
+    "tarmbraid": entry("tarmbraid", description="Counts herrings", **KNOWN),
     "perlPackages.ovum": entry("ovum", description="Keeps pigeons", mainProgram="store-eggs"),
     "henhouse": entry("henhouse", description="Store eggs", **KNOWN),
     "sort-blue-glass-beads": entry("sort-blue-glass-beads", description="Weighs parcels"),
@@ -69,6 +72,7 @@ SCORE = {
     ("one_word", "exact_name"): ("gurn", "gurn"),
     ("one_word", "exact_program"): ("gurne", "millet"),
     ("one_word", "prefix"): ("tcp", "tcpdump"),
+    ("one_word", "prefix_popularity"): ("tarm", "tarmbraid"),
     ("few_words", "vector_similarity"): ("wireguard vpn", "wireguard-tools"),
     ("few_words", "coverage"): ("wireless adapters", "linuxPackages.rtl8821cu"),
     ("few_words", "phrase_cosine"): ("process monitor", "htop"),

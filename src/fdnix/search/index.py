@@ -600,7 +600,7 @@ class _FileModel:
         self.model = model
         self.dimensions = dimensions
         self._connection = connection
-        self._known: dict[str, tuple[float, Sequence[int]]] = {}
+        self._known: dict[str, tuple[float, Sequence[int]] | None] = {}
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> list[list[float] | None]:
@@ -615,17 +615,15 @@ class _FileModel:
             if len(self._known) + len(missing) > _TOKENS_KEPT:
                 self._known.clear()
                 missing = list(wanted)
-            # A long word has more pieces than can be bound one by one in good time.
-            few = len(missing) <= _KEYS
-            many = "SELECT unnest(string_split(?, chr(10)))"
-            tokens = ", ".join("?" * len(missing)) if few else many
+            self._known |= dict.fromkeys(missing)
+            # One parameter, however many: binding each costs more than looking it up.
             rows = self._connection.execute(
                 f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
-                f"WHERE token IN ({tokens})",
-                missing if few else ["\n".join(missing)],
+                "WHERE token IN (SELECT unnest(string_split(?, chr(10))))",
+                ["\n".join(missing)],
             ).fetchall()
             self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
-        return {token: self._known[token] for token in wanted if token in self._known}
+        return {token: held for token in wanted if (held := self._known[token]) is not None}
 
 
 def _embedder(

@@ -110,7 +110,7 @@ def _filter_macros() -> str:
         ),
         any_asked=" + ".join(f"len(f.{name})" for name in lists) + " > 0",
         wanted=",\n        ".join(map(_wanted, flags)),
-        passed="\n    AND ".join(
+        passed="\n        AND ".join(
             [_passes(row) for row in values]
             + [
                 f"(NOT with_{row.field} OR ({row.condition})) "

@@ -118,7 +118,7 @@ weighed AS (
 )
 SELECT
     term_id,
-    list(entry_id ORDER BY entry_id) AS entry_ids,
+    list(entry_id::INTEGER ORDER BY entry_id) AS entry_ids,
     list(weight ORDER BY entry_id) AS weights,
     list(coalesce(phrase_weight, 0) ORDER BY entry_id) AS phrase_weights
 FROM weighed LEFT JOIN of_phrases USING (term_id, entry_id)

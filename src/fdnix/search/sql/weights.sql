@@ -2,7 +2,8 @@
 -- what the texts say counts for little, and names and what most people mean for much. A few words name
 -- a kind of thing, of which the well-known is meant; many describe one. All are rounded from logistic
 -- fits, popularity's to what public lists of software name, the others' (listwise softmax) to the tuning
--- parts of the query sets: tools/fit_popularity.py, benchmarks/fit_ranking.py.
+-- parts of the query sets: tools/fit_popularity.py, benchmarks/fit_ranking.py. Where one does nothing for
+-- most queries, values were tried on the same parts: what an exact name and a beginning count.
 
 -- What no word and no name of a query finds is found by meaning from this cosine on.
 CREATE OR REPLACE MACRO fdnix_least_similarity() AS 0.4;
@@ -18,9 +19,10 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.2,
         'name_fit': 7.0,
-        'exact_name': 3.0,
+        'exact_name': 4.0,
         'exact_program': 2.5,
-        'prefix': 3.5
+        'prefix': 4.5,
+        'prefix_popularity': 0.3
     },
     'few_words': {
         'vector_similarity': 8.5,
@@ -28,9 +30,10 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.0,
         'name_fit': 4.5,
-        'exact_name': 2.0,
+        'exact_name': 4.0,
         'exact_program': 3.0,
-        'prefix': 0.0
+        'prefix': 0.0,
+        'prefix_popularity': 0.0
     },
     'many_words': {
         'vector_similarity': 14.0,
@@ -40,7 +43,8 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'name_fit': 6.0,
         'exact_name': 0.0,
         'exact_program': 0.0,
-        'prefix': 0.0
+        'prefix': 0.0,
+        'prefix_popularity': 0.0
     }
 };
 
@@ -145,6 +149,7 @@ CREATE OR REPLACE MACRO fdnix_score(
         -- Who types what nixpkgs calls it, or called it, means it.
         WHEN 'alias' THEN 8
         WHEN 'program' THEN w.exact_program
-        WHEN 'prefix' THEN w.prefix
+        -- Of names that begin so, the well-known is meant.
+        WHEN 'prefix' THEN w.prefix + w.prefix_popularity * popularity
         ELSE 0 END
     + prior;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -27,7 +28,7 @@ from fdnix.nixpkgs.catalog import Rejected
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fdnix.nixpkgs.package import Package
@@ -149,7 +150,7 @@ def _insert(
     bad: list[Rejected] = []
     written: list[Future[int]] = []
     # DuckDB writes one part while Python reads the next.
-    with progress("packages", expected) as advance, ThreadPoolExecutor(max_workers=1) as writer:
+    with progress("packages", expected) as advance, _writer(connection) as writer:
         while batch := list(islice(remaining, _ROWS_PER_BATCH)):
             good = [row for row in batch if not isinstance(row, Rejected)]
             if good:
@@ -170,6 +171,22 @@ def _insert(
         connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
         connection.unregister("arrow")
     return packages, len(bad)
+
+
+@contextmanager
+def _writer(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecutor]:
+    """Yield a thread that writes with `connection`, and that has ended when the block has."""
+    writer = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield writer
+    finally:
+        try:
+            writer.shutdown()
+        except BaseException:
+            # Ctrl-C while it is waited for: closing the connection under it would crash DuckDB.
+            connection.interrupt()
+            writer.shutdown()
+            raise
 
 
 def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> int:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from campaigns import kills
 from fdnix import pipeline
-from fdnix.database.connection import connect
-from fdnix.database.full import verify_counts
-from fdnix.database.hnsw import verify_hnsw_plan
-from fdnix.search.fts import verify_fts
+from support.artifacts import run_arguments, verify
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -57,29 +55,6 @@ def settings(before: Path, tmp_path: Path) -> Settings:
     return settings_in(directory, write_catalogue(directory / "packages.json", entries(50)))
 
 
-def arguments(settings: Settings) -> list[str]:
-    return [
-        "run",
-        f"--source={settings.nixpkgs_source}",
-        f"--output={settings.output_path}",
-        f"--minified={settings.output_minified_path}",
-    ]
-
-
-def verify(settings: Settings, *, packages: set[int]) -> None:
-    """Both artifacts open, verify, and are of one of the two catalogues."""
-    for path in (settings.output_path, settings.output_minified_path):
-        with connect(path, read_only=True) as connection:
-            verify_counts(connection, path)
-            if connection.execute("FROM duckdb_indexes() WHERE index_name ~ 'vss'").fetchone():
-                verify_hnsw_plan(connection, path)
-            if path == settings.output_minified_path:
-                verify_fts(connection, path, macro=settings.fts_index_name)
-            rows = connection.execute("SELECT count(*) FROM packages").fetchone()
-            assert rows
-            assert rows[0] in packages
-
-
 def finish(settings: Settings) -> None:
     """The same run again completes, and leaves nothing but the artifacts."""
     report = pipeline.run(settings)
@@ -100,7 +75,7 @@ def test_a_kill_leaves_whole_artifacts_and_the_next_run_completes(
 ) -> None:
     minified = settings.output_minified_path.read_bytes()
     killed = subprocess.run(
-        [sys.executable, "-m", "support.killed", place, *arguments(settings)],
+        [sys.executable, "-m", "support.killed", place, *run_arguments(settings)],
         env=ENVIRONMENT,
         capture_output=True,
         check=False,
@@ -124,7 +99,7 @@ def test_a_kill_before_the_rename_leaves_the_artifact_byte_for_byte(
     killed = subprocess.run(
         [
             *(sys.executable, "-m", "support.killed", "fdnix.database.atomic:_put_in_place"),
-            *arguments(settings),
+            *run_arguments(settings),
             f"--mode={phase}",
         ],
         env=ENVIRONMENT,
@@ -140,7 +115,7 @@ def test_a_kill_before_the_rename_leaves_the_artifact_byte_for_byte(
 def test_a_kill_while_the_catalogue_comes_in_loses_nothing(settings: Settings) -> None:
     contents = settings.output_path.read_bytes()
     with subprocess.Popen(
-        [sys.executable, "-m", "fdnix", *arguments(settings), "--source=-"],
+        [sys.executable, "-m", "fdnix", *run_arguments(settings), "--source=-"],
         env=ENVIRONMENT,
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -154,17 +129,9 @@ def test_a_kill_while_the_catalogue_comes_in_loses_nothing(settings: Settings) -
     finish(settings)
 
 
-@pytest.mark.parametrize("line", ["phase embedding", "building the HNSW index", "phase minified"])
-def test_a_kill_at_any_moment_leaves_whole_artifacts(line: str, settings: Settings) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "fdnix", *arguments(settings)],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr
-        assert any(line in written for written in process.stderr)
-        time.sleep(random.random() / 5)
-        process.kill()
-    verify(settings, packages={40, 50})
-    finish(settings)
+def test_signals_at_any_moment_harm_nothing_and_leave_nothing_behind() -> None:
+    signals = [signal.SIGKILL, random.choice([signal.SIGTERM, signal.SIGINT])]
+    with kills.place(aws=False) as where:
+        outcome = kills.campaign(where, signals, seed=random.randrange(1000))
+    assert outcome.runs == 2
+    assert outcome.faults == []

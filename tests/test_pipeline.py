@@ -40,6 +40,30 @@ def test_both_and_full_run_all_phases_in_order(mode: str, tmp_path: Path) -> Non
     assert (report.minified.packages, report.minified.vectors) == (20, 20)
 
 
+def test_rows_of_others_in_the_file_info_are_left_out_and_lost_ones_are_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
+    pipeline.run(settings)
+    with connect(settings.output_path) as connection:
+        connection.execute("INSERT INTO fdnix_meta VALUES ('my note', 'x')")
+        connection.execute("DELETE FROM fdnix_meta WHERE key = 'build_id'")
+        connection.execute("UPDATE fdnix_meta SET value = 'much' WHERE key = 'hnsw_recall'")
+    report = pipeline.run(settings)
+    assert report.embedding
+    assert report.embedding.reused == 20
+    assert "fdnix_meta does not say, or not as fdnix writes it, build_id, hnsw_recall" in (
+        caplog.text
+    )
+    with connect(settings.output_path) as connection:
+        connection.execute("INSERT INTO fdnix_meta VALUES ('my note', 'x')")
+    settings.output_minified_path.unlink()
+    pipeline.run(settings)
+    assert "rows of its fdnix_meta are not fdnix's and are left out: my note" in caplog.text
+    with connect(settings.output_minified_path, read_only=True) as connection:
+        assert not count(connection, "SELECT count(*) FROM fdnix_meta WHERE key = 'my note'")
+
+
 def test_phases_can_be_run_one_by_one_and_give_the_same(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, write_catalogue(tmp_path / "in.json", entries(20)))
     for mode in ("metadata", "embedding", "minified"):

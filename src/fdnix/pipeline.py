@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import fdnix
@@ -14,12 +15,13 @@ from fdnix.artifacts import s3
 from fdnix.artifacts.lambda_function import give_layer
 from fdnix.artifacts.lambda_layer import Publication, database_room, publish_layer
 from fdnix.database.atomic import building, copied, make_directory, run_over
-from fdnix.database.connection import connect, count
+from fdnix.database.connection import connect, count, memory_there_is
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     ForeignDatabaseError,
     Kind,
     fingerprint,
+    read_file_info,
     read_older_info,
     write_file_info,
 )
@@ -28,11 +30,11 @@ from fdnix.database.hnsw import HnswOptions
 from fdnix.database.tree import standing_tree
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
-from fdnix.embedding.bedrock.batch import bedrock_provider
+from fdnix.embedding.bedrock.batch import bedrock_provider, finished_hashes
 from fdnix.embedding.bedrock.estimate import Estimate, estimate
 from fdnix.embedding.phase import EmbedReport, embed_database, texts_to_embed
 from fdnix.embedding.text import TEXT_VERSION, content_hash, embedding_text
-from fdnix.errors import DataError, SourceError
+from fdnix.errors import AwsError, DataError, SourceError
 from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
@@ -52,6 +54,13 @@ if TYPE_CHECKING:
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
 
+
+_BYTES_A_PACKAGE = 5_500
+"""Both databases, and a full one that is built beside the one of the phase before: 460 MB for the
+84,039 packages of nixpkgs 26.11."""
+
+_MEMORY_A_PACKAGE = 10_000
+"""Measured: the 91,873 packages that nixpkgs 26.11 publishes are indexed within 1 GB."""
 
 _FULL_CODE = ("nixpkgs", "nixpkgs/tree", "database")
 """The packages whose code makes the full database; TEXT_VERSION stands for the embedding texts."""
@@ -132,6 +141,7 @@ def run(settings: Settings) -> RunReport:
     began = datetime.now(UTC)
     with run_over(_written(settings)), s3.run_lock(settings) as still_held:
         this = _Run(settings, began, still_held)
+        _warn_of_little_room(settings)
         for name, phase in _PHASES:
             if name not in settings.phases:
                 continue
@@ -151,6 +161,23 @@ def _written(settings: Settings) -> set[Path]:
         "minified": settings.output_minified_path,
     }
     return {paths[phase] for phase in settings.phases}
+
+
+def _warn_of_little_room(settings: Settings, packages: int = 0) -> None:
+    """Say so where less is free than files as large as those that stand, or of `packages`, take."""
+    for directory in {path.resolve().parent for path in _written(settings)}:
+        standing = [path for path in _written(settings) if path.resolve().parent == directory]
+        sizes = [path.stat().st_size for path in standing if path.is_file()]
+        needed = max(sum(sizes), 0 if sizes else packages * _BYTES_A_PACKAGE)
+        free = disk_usage(directory).free
+        if free < needed:
+            log.warning(
+                "%s: %s bytes are free there, and this run needs about %s: should the disk be "
+                "full, it ends, and what is there stays",
+                directory,
+                f"{free:,}",
+                f"{needed:,}",
+            )
 
 
 def _metadata_phase(this: _Run, report: RunReport) -> RunReport:
@@ -262,6 +289,15 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
         log.warning("%d left out, since %s: %s", len(left_out), _DOES_NOT_EVALUATE, first)
     expected = len(catalog.entries) + len(left_out)
+    if not settings.output_path.is_file():
+        _warn_of_little_room(settings, expected)
+    if (memory := memory_there_is()) < (needed := expected * _MEMORY_A_PACKAGE):
+        log.warning(
+            "there are %s bytes of memory, and this catalogue needs about %s: the system may end "
+            "this run without a word",
+            f"{memory:,}",
+            f"{needed:,}",
+        )
     # A few, which are named, say nothing about the others, however few these are.
     excused = len(left_out) + 0.5 if len(left_out) <= _FEW_LEFT_OUT else 0
     counts = write_full(
@@ -412,6 +448,8 @@ def _embed(settings: Settings, provider: Provider) -> EmbedReport:
 def estimate_embedding(settings: Settings) -> Estimate:
     """What the embedding phase would send to its provider, which is not asked.
 
+    Texts whose vectors some run left in S3 are not sent; where S3 cannot be read they are counted.
+
     Raises:
         FdnixError: there is no full database, or it was refused.
     """
@@ -423,12 +461,24 @@ def estimate_embedding(settings: Settings) -> Estimate:
         rebuild=settings.force_rebuild_embeddings,
         extension_directory=settings.duckdb_extension_directory,
     )
+    shared = _shared_vectors(settings)
     return estimate(
-        (text.text for text in texts),
+        (text.text for text in texts if text.content_hash not in shared),
         provider=provider.name,
         model=provider.model,
         batch_size=settings.bedrock_batch_size,
     )
+
+
+def _shared_vectors(settings: Settings) -> set[str]:
+    """The content hashes whose vectors the embedding phase would take from S3."""
+    if settings.provider == "local" or settings.force_rebuild_embeddings:
+        return set()
+    try:
+        return finished_hashes(settings)
+    except AwsError as error:
+        log.warning("vectors that runs left in S3 are not taken into account: %s", error)
+        return set()
 
 
 def run_minified(settings: Settings) -> MinifiedReport:
@@ -500,18 +550,19 @@ def _standing_meta(path: Path, settings: Settings) -> dict[str, str]:
             path, read_only=True, extension_directory=settings.duckdb_extension_directory
         ) as connection:
             meta = read_older_info(connection, path)
+            made_here = {
+                "schema_version": str(SCHEMA_VERSIONS["full"]),
+                "fdnix_version": fdnix.__version__,
+                "fingerprint": fingerprint(*_FULL_CODE),
+                "embedding_text_version": str(TEXT_VERSION),
+            }
+            if made_here.items() <= meta.items():
+                return read_file_info(connection, path, kind="full")
     except ForeignDatabaseError:
         raise
     except DataError as error:
-        log.warning("%s; nothing of it is used again", error)
-        return {}
-    made_here = {
-        "schema_version": str(SCHEMA_VERSIONS["full"]),
-        "fdnix_version": fdnix.__version__,
-        "fingerprint": fingerprint(*_FULL_CODE),
-        "embedding_text_version": str(TEXT_VERSION),
-    }
-    return meta if made_here.items() <= meta.items() else {}
+        log.warning("%s; the catalogue is indexed anew", error)
+    return {}
 
 
 def _known_etag(known: dict[str, str], settings: Settings) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +22,8 @@ from fdnix.errors import DataError, SettingsError
 from support.catalogues import entries, settings_in, write_catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fdnix.settings import Settings
 
 
@@ -148,6 +153,39 @@ def test_a_full_disk_is_one_message_and_the_artifact_stays(indexed: Settings) ->
     assert "could not be built" in ended.stderr
     assert indexed.output_path.read_bytes() == before
     assert not list(indexed.output_path.parent.glob("*.building*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, of 9 MB, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("this user may mount no tmpfs")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_that_is_too_small_is_named_with_what_is_needed(small_disk: Path) -> None:
+    full, minified = small_disk / "full.duckdb", small_disk / "minified.duckdb"
+    command = [
+        *(sys.executable, "-m", "fdnix", "run", "--source=sample"),
+        *(f"--output={full}", f"--minified={minified}"),
+    ]
+    # There is room for the full database of the sample, not for the minified one beside it.
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert re.search(r"No space left.*the disk has [\d,]+ bytes for it, and it takes", ended.stderr)
+    assert [path.name for path in small_disk.iterdir()] == ["full.duckdb"]
+    with (small_disk / "other").open("wb") as other:
+        other.write(bytes(disk_usage(small_disk).free - 1_000_000))
+    again = subprocess.run([*command, "--force"], capture_output=True, text=True, check=False)
+    assert again.returncode == 2, again.stderr
+    assert re.search(r"bytes are free there, and this run needs about \d,\d{3},\d{3}", again.stderr)
+    assert re.search(r"and it takes about \d,\d{3},\d{3}: make room", again.stderr)
+    assert {path.name for path in small_disk.iterdir()} == {"full.duckdb", "other"}
 
 
 def test_the_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:

@@ -8,7 +8,17 @@ import duckdb
 import pytest
 
 from fdnix.database.atomic import building
-from fdnix.database.connection import connect, identifier, literal, load_extension, reading
+from fdnix.database.connection import (
+    attach,
+    connect,
+    count,
+    identifier,
+    literal,
+    load_extension,
+    lock,
+    memory_there_is,
+    reading,
+)
 from fdnix.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -54,6 +64,38 @@ def test_a_read_only_connection_cannot_write(tmp_path: Path) -> None:
         pytest.raises(duckdb.Error, match="read-only"),
     ):
         connection.execute("DROP TABLE t")
+
+
+def test_a_writer_leaves_half_of_the_memory_to_what_is_beside_it(tmp_path: Path) -> None:
+    memory = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
+    with connect(None) as connection:
+        usual = count(connection, memory)  # four fifths of the machine's, or the container's
+    with connect(tmp_path / "db") as connection:
+        assert count(connection, memory) == pytest.approx(usual * 5 / 8, rel=0.01)
+    assert memory_there_is() == pytest.approx(usual * 5 / 4, rel=0.01)
+
+
+def test_a_locked_writer_writes_its_file_and_reaches_no_other(tmp_path: Path) -> None:
+    write_some(tmp_path / "source")
+    write_some(tmp_path / "other")
+    with connect(tmp_path / "db") as connection:
+        attach(connection, tmp_path / "source", "source")
+        lock(connection)
+        for reaching in (
+            f"ATTACH {literal(tmp_path / 'other')} AS other",
+            f"FROM read_text({literal(tmp_path / 'other')})",
+            f"COPY (SELECT 1) TO {literal(tmp_path / 'new')}",
+            "SET enable_external_access = true",
+        ):
+            with pytest.raises(duckdb.Error, match=r"disabled|running"):
+                connection.execute(reaching)
+        # More than fits, so that it is put on disk for a while.
+        connection.execute("SET memory_limit = '60MB'; SET threads = 1")
+        connection.execute("CREATE TABLE t AS SELECT md5(i::VARCHAR) FROM range(1500000) AS r(i)")
+        connection.execute("CREATE TABLE sorted AS FROM t ORDER BY ALL")
+        connection.execute("CREATE TABLE copied AS FROM source.t")
+        connection.execute("CHECKPOINT")
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "other", "db"}
 
 
 def test_an_extension_that_cannot_be_had_is_named_with_its_remedies() -> None:

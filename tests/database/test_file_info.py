@@ -17,6 +17,7 @@ from fdnix.database.file_info import (
     write_file_info,
 )
 from fdnix.errors import DataError
+from support.databases import write_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ def test_of_a_full_file_an_older_schema_may_be_read_and_a_newer_may_not(
 
 
 def test_a_database_of_the_other_kind_is_refused(connection: duckdb.DuckDBPyConnection) -> None:
-    assert read_file_info(connection, PATH, kind="full")
+    assert read_file_info(connection, PATH)
     with pytest.raises(DataError, match="is a full database; a minified one is needed here"):
         read_file_info(connection, PATH, kind="minified")
     write_file_info(connection, {"kind": "other"})
@@ -111,3 +112,24 @@ def test_a_file_that_was_replaced_while_it_was_read_is_noticed(
     verify_build(connection, PATH, "b1")
     with pytest.raises(DataError, match="was replaced by another fdnix while it was read"):
         verify_build(connection, PATH, "b2")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "key"),
+    [
+        ({"build_id": None}, "build_id"),
+        ({"package_count": None}, "package_count"),
+        ({"hnsw_recall": "much"}, "hnsw_recall"),
+        ({"hnsw_index": "embeddings_vss_idx", "hnsw_recall": None}, "hnsw_recall"),
+        ({"metadata_at": "yesterday"}, "metadata_at"),
+    ],
+)
+def test_what_is_missing_or_garbled_is_named(
+    tmp_path: Path, lacking: dict[str, object], key: str
+) -> None:
+    path = write_database(tmp_path / "full.duckdb", "full")
+    with connect(path, extensions=()) as connection:
+        assert read_file_info(connection, path, kind="full")
+        write_file_info(connection, lacking)
+        with pytest.raises(DataError, match=rf"fdnix_meta does not say.* {key}; build the file"):
+            read_file_info(connection, path, kind="full")

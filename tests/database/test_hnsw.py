@@ -80,7 +80,7 @@ def test_an_index_that_finds_too_little_is_refused_with_what_to_raise(tmp_path: 
     with connect(tmp_path / "db") as connection:
         fill(connection, 5000, dimensions=64)
         create_hnsw(connection, poor)
-        with pytest.raises(DataError, match=r"finds \d+% of the nearest .*; raise VSS_EF_SEARCH"):
+        with pytest.raises(DataError, match=r"finds \d+% of the nearest .*; raise VSS_EF_CON"):
             measure_recall(connection, tmp_path / "db")
 
 

@@ -238,7 +238,8 @@ def test_the_bucket_is_private_encrypted_and_versioned(
 def test_the_latest_databases_do_not_expire_with_the_dated_ones() -> None:
     parameters = PARSED["Parameters"]
     bucket = PARSED["Resources"]["ArtifactsBucket"]["Properties"]
-    dated, earlier = bucket["LifecycleConfiguration"]["Rules"]
+    dated, earlier, shared = bucket["LifecycleConfiguration"]["Rules"]
+    assert shared["Prefix"] == "fdnix-batch/"
     assert dated["Prefix"] == {"Ref": "SnapshotPrefix"}
     assert "ExpirationInDays" not in earlier
     prefix = parameters["SnapshotPrefix"]["Default"]

@@ -10,6 +10,7 @@ import fdnix
 from fdnix.database.connection import connect, read_sql
 from fdnix.database.file_info import SCHEMA_VERSIONS, write_file_info
 from fdnix.database.full import create_embeddings
+from fdnix.embedding.text import TEXT_VERSION
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -43,8 +44,12 @@ def _database(kind: str, packages: int, meta: tuple[tuple[str, object], ...]) ->
             "kind": kind,
             "schema_version": SCHEMA_VERSIONS[kind],
             "fdnix_version": fdnix.__version__,
+            "source": "file",
             "package_count": packages,
+            "rejected_count": 0,
+            "distinct_text_count": packages,
             "embedding_count": 0,
+            "embedding_text_version": TEXT_VERSION,
             "nixpkgs_revision": REVISION,
             "build_id" if kind == "full" else "source_build_id": "b1",
         }

@@ -6,9 +6,7 @@ import base64
 import platform
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from shutil import copyfileobj
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
@@ -20,10 +18,12 @@ from fdnix.database.connection import EXTENSIONS, connect, extension_file
 from fdnix.database.file_info import read_file_info
 from fdnix.errors import AwsError, DataError, SettingsError
 from fdnix.progress import log
+from fdnix.scratch import scratch
 from fdnix.settings import LAMBDA_UNZIPPED_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.literals import RuntimeType
@@ -90,8 +90,8 @@ def publish_layer(
     refuse_too_large(members, settings.layer_function_bytes)
     client = aws_client("lambda", settings.aws_region)
     layer = (settings.layer_arn or "").rpartition(":")[2]
-    with TemporaryDirectory(dir=database.parent, prefix=".fdnix-layer-") as directory:
-        file = Path(directory) / "layer.zip"
+    with scratch(database.parent) as directory:
+        file = directory / "layer.zip"
         write_zip(file, members)
         versions = _versions(client, layer)
         arn = _arn_of_same_bytes(client, layer, versions[0]["Version"], file) if versions else None

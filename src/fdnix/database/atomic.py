@@ -5,18 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from shutil import copyfile, rmtree
+from shutil import copyfile, disk_usage, rmtree
 from stat import S_IMODE
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from fdnix.database.connection import NO_MEMORY, connect, first_line
+from fdnix.database.connection import NO_MEMORY, connect, first_line, lock
 from fdnix.database.file_info import ForeignDatabaseError, read_file_info
 from fdnix.errors import DataError, FdnixError, SettingsError
+from fdnix.scratch import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -37,10 +39,10 @@ def building(path: Path) -> Iterator[Path]:
             database of fdnix's.
     """
     path = path.resolve()
-    part = path.with_name(path.name + ".building")
+    part = _part(path)
     make_directory(path.parent)
     _refuse_foreign(path)
-    with _exclusive(path, f".{path.name}.lock", "building this file"):
+    with _building_alone(path):
         _remove_leftovers(part)
         try:
             yield part
@@ -57,6 +59,8 @@ def building(path: Path) -> Iterator[Path]:
 def run_over(paths: Iterable[Path]) -> Iterator[None]:
     """Hold the databases at `paths` against other runs, from their first phase to their last.
 
+    What killed runs left beside them is removed first.
+
     Raises:
         DataError: another run is over one of them.
         SettingsError: there is no writing there.
@@ -65,7 +69,19 @@ def run_over(paths: Iterable[Path]) -> Iterator[None]:
         for path in sorted({path.resolve() for path in paths}):
             make_directory(path.parent)
             stack.enter_context(_exclusive(path, f".{path.name}.run", "at work on this file"))
+            sweep(path.parent)
+            # Another one may be building the file outside a run.
+            with suppress(DataError), _building_alone(path):
+                _remove_leftovers(_part(path))
         yield
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".building")
+
+
+def _building_alone(path: Path) -> AbstractContextManager[None]:
+    return _exclusive(path, f".{path.name}.lock", "building this file")
 
 
 def _remove_leftovers(part: Path) -> None:
@@ -90,6 +106,7 @@ def copied(
     """
     copyfile(path, part)
     with connect(part, extension_directory=extension_directory) as connection:
+        lock(connection)
         connection.execute("SET hnsw_enable_experimental_persistence = true")
         yield connection
         connection.execute("CHECKPOINT")
@@ -122,7 +139,18 @@ def _in_words(path: Path, error: Exception) -> FdnixError | None:
             f"{path}: could not be built, since a file that it is made of is damaged (`fdnix "
             f"verify` tells which): {unchanged}"
         )
-    return SettingsError(f"{path}: could not be built: {unchanged}")
+    room = _room_needed(path) if "No space left" in str(error) else ""
+    return SettingsError(f"{path}: could not be built: {unchanged}{room}")
+
+
+def _room_needed(path: Path) -> str:
+    """What to make room for, in words: the new file, part of which is there."""
+    part = _part(path)
+    files = [part, *part.parent.glob(f"{part.name}.wal"), *part.parent.glob(f"{part.name}.tmp/*")]
+    had = disk_usage(path.parent).free + sum(file.stat().st_size for file in files if file.exists())
+    before = path.stat().st_size if path.exists() else 0
+    needed = f"about {before:,}" if before > had else f"more than {had:,}"
+    return f"; the disk has {had:,} bytes for it, and it takes {needed}: make room"
 
 
 _OF_FILES = (

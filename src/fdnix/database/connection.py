@@ -43,6 +43,10 @@ SET python_enable_replacements = false;
 SET enable_external_access = false;
 SET lock_configuration = true;
 """
+_LOCK_WRITER = """
+SET python_enable_replacements = false;
+SET enable_external_access = false;
+"""
 
 
 def read_sql(package: str, name: str) -> str:
@@ -105,6 +109,8 @@ def connect(
             # What does not fit in memory goes beside the file, not to where we were started.
             spill = path.with_name(path.name + ".tmp")
             connection.execute(f"SET temp_directory = {literal(spill)}")
+            limit = count(connection, read_sql("database", "memory_for_writing"))
+            connection.execute(f"SET memory_limit = '{limit:d}B'")
             # Who builds a file tells what became of it.
             yield connection
             return
@@ -112,6 +118,22 @@ def connect(
         connection.execute(_LOCK)
         with reading(path):
             yield connection
+
+
+def memory_there_is() -> int:
+    """The bytes of memory of this machine, or that the container (its cgroup) may take."""
+    with connect(None, extensions=()) as connection:
+        # A fresh connection takes 80 percent.
+        memory = "SELECT parse_formatted_bytes(current_setting('memory_limit')) * 5 // 4"
+        return count(connection, memory)
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have a writing connection, which has attached all that it needs, reach no other file.
+
+    What it copies from may be somebody else's file.
+    """
+    connection.execute(_LOCK_WRITER)
 
 
 @contextmanager

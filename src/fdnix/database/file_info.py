@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +13,7 @@ import duckdb
 
 from fdnix.database.connection import MAIN, first_line, identifier
 from fdnix.errors import DataError
+from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +44,30 @@ _NUMBERS = (
     "distinct_text_count",
 )
 _LARGEST = 12  # digits
+_LENGTHS = ("embedding_dimensions", "embedding_head")
+_LARGEST_ARRAY = 100_000  # DuckDB's own limit, of dimensions
+_NEEDED: Mapping[Kind, tuple[str, ...]] = {
+    "full": (
+        *("build_id", "fdnix_version", "source", "embedding_text_version"),
+        *("package_count", "rejected_count", "distinct_text_count"),
+    ),
+    "minified": ("fdnix_version", "package_count"),
+}
+_TIMES = ("metadata_at", "embedding_at", "minified_at")
+_OURS = frozenset(
+    {
+        *_NUMBERS,
+        *_TIMES,
+        *chain.from_iterable(_NEEDED.values()),
+        *("kind", "schema_version", "fingerprint", "channel", "channel_url"),
+        *("nixpkgs_revision", "nix_version", "catalogue_sha256", "catalogue_etag"),
+        *("systems", "tree_systems", "tree_source", "tree_revision", "tree_absent"),
+        *("programs_from_channel", "programs_from_tree", "programs_from_meta"),
+        *("embedding_provider", "embedding_model", "source_build_id", "popularity_sha256"),
+        *("hnsw_index", "hnsw_metric", "hnsw_m", "hnsw_ef_construction", "hnsw_ef_search"),
+        *("hnsw_recall", "fts_stemmer", "fts_stopwords", "fts_index_name", "minified_max_bytes"),
+    }
+)
 
 
 class ForeignDatabaseError(DataError):
@@ -71,19 +99,21 @@ def read_file_info(
     Args:
         connection: open on the file.
         path: the file's path, for messages.
-        kind: when only that kind of file will do.
+        kind: when only that kind of file will do, and it must say all that fdnix writes of it.
         database: the name that the file is attached under.
 
     Raises:
         ForeignDatabaseError: the file is not fdnix's.
-        DataError: the file is damaged, of another schema version or of another kind, or has a view
-            where fdnix writes a table.
+        DataError: the file is damaged, of another schema version or of another kind, does not say
+            what it should, or has a view where fdnix writes a table.
     """
     meta = _read(connection, path, database)
     _refuse_other_kind(meta, path, kind)
     version = SCHEMA_VERSIONS[meta["kind"]]
     if meta.get("schema_version") != str(version):
         raise _other_schema(meta, path, version)
+    if kind is not None:
+        _refuse_incomplete(meta, path, kind)
     return meta
 
 
@@ -122,6 +152,8 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, database: str) -> d
         number = meta.get(key, "0")
         if not (number.isascii() and number.isdecimal() and len(number) <= _LARGEST):
             raise DataError(f"{path}: fdnix_meta gives {key} as {number[:50]!r}, which is no count")
+        if key in _LENGTHS and int(number) > _LARGEST_ARRAY:
+            raise DataError(f"{path}: fdnix_meta gives {key} as {number}, more than vectors have")
     return meta
 
 
@@ -130,6 +162,32 @@ def _refuse_other_kind(meta: Mapping[str, str], path: Path, kind: Kind | None) -
     if found not in SCHEMA_VERSIONS or (kind and found != kind):
         needed = kind or " or ".join(SCHEMA_VERSIONS)
         raise DataError(f"{path}: is a {found} database; a {needed} one is needed here")
+
+
+def _refuse_incomplete(meta: Mapping[str, str], path: Path, kind: Kind) -> None:
+    indexed = meta.get("hnsw_index", "none") != "none"
+    needed = {*_NEEDED[kind], *(["hnsw_recall"] if indexed else [])}
+    wrong = sorted(
+        key
+        for key in {*needed, "hnsw_recall", *_TIMES}
+        if (key in needed or key in meta) and not _is_sound(key, meta.get(key))
+    )
+    if wrong:
+        raise DataError(
+            f"{path}: fdnix_meta does not say, or not as fdnix writes it, {', '.join(wrong)}; "
+            "build the file again: `fdnix metadata` for a full database, `fdnix minify` for a "
+            "minified one"
+        )
+
+
+def _is_sound(key: str, value: str | None) -> bool:
+    if value is None:
+        return False
+    with suppress(ValueError):
+        if key in _TIMES:
+            return datetime.fromisoformat(value).tzinfo is not None
+        return key != "hnsw_recall" or 0 <= float(value) <= 1
+    return False
 
 
 def _other_schema(meta: Mapping[str, str], path: Path, version: int) -> DataError:
@@ -168,6 +226,26 @@ def verify_build(connection: duckdb.DuckDBPyConnection, path: Path, build_id: st
     """
     if read_file_info(connection, path)["build_id"] != build_id:
         raise DataError(f"{path}: was replaced by another fdnix while it was read; run this again")
+
+
+def keep_own_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Remove from the `fdnix_meta` of the file being built what no fdnix wrote, and say so.
+
+    Args:
+        connection: open on the file that is built.
+        path: the full database that its rows come from, for the message.
+    """
+    rows = connection.execute(
+        "DELETE FROM fdnix_meta WHERE key NOT IN (SELECT unnest(?)) RETURNING key", [list(_OURS)]
+    ).fetchall()
+    if rows:
+        names = ", ".join(sorted(str(key)[:50] for (key,) in rows)[:5])
+        log.warning(
+            "%s: %d rows of its fdnix_meta are not fdnix's and are left out: %s",
+            path,
+            len(rows),
+            names,
+        )
 
 
 def write_file_info(connection: duckdb.DuckDBPyConnection, values: Mapping[str, object]) -> None:

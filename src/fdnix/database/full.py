@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import attach, connect, count, read_sql
+from fdnix.database.connection import attach, connect, count, lock, read_sql
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     read_file_info,
@@ -28,7 +29,7 @@ from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.progress import log, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fdnix.nixpkgs.package import Package
@@ -151,7 +152,7 @@ def _insert(
     bad: list[Rejected] = []
     written: list[Future[int]] = []
     # DuckDB writes one part while Python reads the next.
-    with progress("packages", expected) as advance, ThreadPoolExecutor(max_workers=1) as writer:
+    with progress("packages", expected) as advance, _writer(connection) as writer:
         while batch := list(islice(remaining, _ROWS_PER_BATCH)):
             good = [row for row in batch if not isinstance(row, Rejected)]
             if good:
@@ -172,6 +173,22 @@ def _insert(
         connection.execute("INSERT INTO rejected_packages SELECT * FROM arrow")
         connection.unregister("arrow")
     return packages, len(bad)
+
+
+@contextmanager
+def _writer(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecutor]:
+    """Yield a thread that writes with `connection`, and that has ended when the block has."""
+    writer = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield writer
+    finally:
+        try:
+            writer.shutdown()
+        except BaseException:
+            # Ctrl-C while it is waited for: closing the connection under it would crash DuckDB.
+            connection.interrupt()
+            writer.shutdown()
+            raise
 
 
 def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> int:
@@ -231,6 +248,7 @@ def _take_over_vectors(
 ) -> dict[str, object]:
     """Fill `embeddings` from `previous`: what `fdnix_meta` says of the vectors there are now."""
     before = {} if previous is None else _embedding_meta(connection, previous)
+    lock(connection)
     kept = {key: before[key] for key in _EMBEDDING_KEYS if key in before}
     dimensions = int(kept.get("embedding_dimensions", dimensions))
     head = int(kept.get("embedding_head", dimensions))

@@ -43,7 +43,7 @@ class HnswOptions:
     ef_construction: int
     """The candidates looked at for a node's neighbours."""
     ef_search: int
-    """The candidates looked at by a search."""
+    """The candidates that a search looks at: told to readers, as DuckDB keeps it in no file."""
 
 
 def hnsw_parameters(options: HnswOptions) -> dict[str, str]:
@@ -82,12 +82,14 @@ def head_dimensions(vectors: NDArray[np.float32]) -> int:
 
 
 def create_hnsw(connection: duckdb.DuckDBPyConnection, options: HnswOptions) -> None:
-    """Index the heads of `embeddings` with HNSW under cosine distance, and checkpoint."""
+    """Index the heads of `embeddings` with HNSW under cosine distance, and checkpoint.
+
+    It has DuckDB's `ef_search`, as it has for readers: what is measured here is what they get.
+    """
     connection.execute("SET hnsw_enable_experimental_persistence = true")
     connection.execute(
         f"CREATE INDEX {HNSW_INDEX} ON embeddings USING HNSW (head) WITH (metric = 'cosine', "
-        f"M = {options.m:d}, ef_construction = {options.ef_construction:d}, "
-        f"ef_search = {options.ef_search:d})"
+        f"M = {options.m:d}, ef_construction = {options.ef_construction:d})"
     )
     connection.execute("CHECKPOINT")
 
@@ -128,7 +130,7 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     if recall < _MIN_RECALL:
         raise DataError(
             f"{path}: the HNSW index finds {recall:.0%} of the nearest neighbours, less than "
-            f"{_MIN_RECALL:.0%}; raise VSS_EF_SEARCH, VSS_EF_CONSTRUCTION or VSS_HNSW_M"
+            f"{_MIN_RECALL:.0%}; raise VSS_EF_CONSTRUCTION or VSS_HNSW_M"
         )
     return recall
 

@@ -11,8 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from fdnix.database.atomic import building, copied
-from fdnix.database.connection import attach, connect, count, cursor, read_sql
-from fdnix.database.file_info import read_file_info, verify_build, write_file_info
+from fdnix.database.connection import attach, connect, count, cursor, lock, read_sql
+from fdnix.database.file_info import (
+    keep_own_rows,
+    read_file_info,
+    verify_build,
+    write_file_info,
+)
 from fdnix.database.full import create_embeddings, verify_counts
 from fdnix.database.hnsw import (
     create_hnsw,
@@ -122,9 +127,11 @@ def embed_database(
     with building(path) as part:
         with connect(part, extension_directory=extension_directory) as connection:
             attach(connection, path, "previous")
+            lock(connection)
             connection.execute(read_sql("database", "full"))
             connection.execute(read_sql("database", "comments"))
             connection.execute(read_sql("database", "copy_full"))
+            keep_own_rows(connection, path)
             verify_build(connection, path, state.meta["build_id"])
             _stage_kept(connection, provider.dimensions, same_model=state.same_model)
             embedded, failures = _stage_pending(connection, provider, state)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.database.atomic import building
-from fdnix.database.connection import attach, connect, count
+from fdnix.database.connection import attach, connect, count, lock
 from fdnix.database.file_info import (
     SCHEMA_VERSIONS,
     ForeignDatabaseError,
     fingerprint,
+    keep_own_rows,
     read_file_info,
     verify_build,
     write_file_info,
@@ -144,9 +145,11 @@ def _build(
     """Write the file at `part`, with or without the HNSW index: the recall of that index."""
     with connect(part, extension_directory=options.extension_directory) as connection:
         attach(connection, full, "source")
+        lock(connection)
         create_search(
             connection, source, words=words, fts=options.fts, popularity=options.popularity
         )
+        keep_own_rows(connection, full)
         verify_build(connection, full, source["build_id"])
         connection.execute("DETACH source")
         connection.execute("CHECKPOINT")

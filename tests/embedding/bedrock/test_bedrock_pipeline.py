@@ -236,3 +236,31 @@ def test_a_dry_run_says_what_it_would_send_and_asks_nobody(
     assert estimate["jobs"] == 1
     assert estimate["usd"] > 0
     assert not bedrock.calls
+
+
+def test_a_dry_run_counts_no_text_whose_vector_another_run_left(
+    bedrock: BedrockServer,
+    settings: Settings,
+    catalogue: Path,
+    s3: S3Client,
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    one = container(settings, tmp_path / "one").replace(processing_mode="metadata")
+    pipeline.run(one)
+    pipeline.run(one.replace(processing_mode="embedding"))
+    change(catalogue, CHANGED)
+    other = container(settings, tmp_path / "other").replace(duckdb_data_key=None)
+    pipeline.run(other.replace(processing_mode="metadata"))
+    assert pipeline.estimate_embedding(other).texts == CHANGED
+    rebuilt = other.replace(force_rebuild_embeddings=True)
+    assert pipeline.estimate_embedding(rebuilt).texts > CHANGED
+    # What is read counts as new for a rule that removes what is old.
+    listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    before = {item["Key"]: item["LastModified"] for item in listed if "/vectors/" in item["Key"]}
+    time.sleep(1)  # the precision of S3's clock
+    pipeline.run(other.replace(processing_mode="embedding"))
+    assert sum(bedrock.charged.values()) == len(bedrock.charged)
+    listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    after = {item["Key"]: item["LastModified"] for item in listed if "/vectors/" in item["Key"]}
+    assert all(after[key] > moment for key, moment in before.items())

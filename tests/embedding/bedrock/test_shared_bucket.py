@@ -137,3 +137,19 @@ def test_vectors_of_a_refused_run_are_used_by_the_next(
     bedrock.faults.bad_in_batch = bedrock.faults.bad_on_demand = None
     pipeline.run(first)
     assert_complete(bedrock, first)
+
+
+def test_jobs_of_two_buckets_never_share_a_name(
+    bedrock: BedrockServer, channels: tuple[Settings, Settings], s3: S3Client, bucket: str
+) -> None:
+    one = channels[0].replace(processing_mode="embedding")
+    pipeline.run(channels[0].replace(processing_mode="metadata"))
+    s3.create_bucket(Bucket=f"{bucket}-trial")
+    trial = one.replace(artifacts_bucket=f"{bucket}-trial", replace_embeddings=True)
+    pipeline.run(
+        channels[0].replace(processing_mode="metadata", artifacts_bucket=f"{bucket}-trial")
+    )
+    pipeline.run(one)
+    submitted = bedrock.calls["CreateModelInvocationJob"]
+    pipeline.run(trial.replace(force_rebuild_embeddings=True))
+    assert bedrock.calls["CreateModelInvocationJob"] == 2 * submitted

@@ -488,6 +488,28 @@ def test_a_signal_to_stop_ends_nix_env(nixpkgs: Path, tmp_path: Path, number: in
 
 
 @needs_nix
+@needs_proc
+def test_nix_env_ends_with_a_killed_run_and_the_next_one_leaves_nothing(
+    nixpkgs: Path, tmp_path: Path
+) -> None:
+    endless = nixpkgs / "endless.nix"
+    command = [sys.executable, "-m", "fdnix", "metadata", f"--output={tmp_path / 'full.duckdb'}"]
+    with subprocess.Popen([*command, "--source=nix-env", f"--nixpkgs={endless}"]) as process:
+        assert soon(lambda: len(running(endless)) > 1)
+        assert list(tmp_path.glob(".fdnix-scratch-*"))
+        process.kill()
+    assert soon(lambda: running(endless) == [], 5)
+    (tmp_path / "full.duckdb.building.tmp").mkdir()
+    # Folders in a store may not be written into.
+    store = next(tmp_path.glob(".fdnix-scratch-*")) / "store" / "package"
+    store.mkdir(parents=True)
+    (store / "file").touch()
+    store.chmod(0o555)
+    subprocess.run([*command, "--source=sample"], check=True)
+    assert list(tmp_path.iterdir()) == [tmp_path / "full.duckdb"]
+
+
+@needs_nix
 def test_the_processs_own_signal_handlers_are_left_as_they_were(
     nixpkgs: Path, tmp_path: Path
 ) -> None:

@@ -92,6 +92,16 @@ def bedrock_provider(settings: Settings, still_held: Callable[[], None] = _alone
     )
 
 
+def finished_hashes(settings: Settings) -> set[str]:
+    """The content hashes whose vectors lie in S3, paid for by whichever run; Bedrock is not asked.
+
+    Raises:
+        SettingsError: when AWS_REGION, BEDROCK_ROLE_ARN or a bucket is not set.
+        AwsError: when S3 refuses or fails.
+    """
+    return BatchRun(settings).finished()
+
+
 class BatchRun:
     """Embeds pending texts with Bedrock; iterate `vectors`, store them, then call `confirm`."""
 
@@ -153,6 +163,7 @@ class BatchRun:
             for name, hashes in plan.kept.items():
                 log.info("%s vectors of earlier jobs are used", f"{len(hashes):,}")
                 yield _only(self._files.kept_vectors(name), hashes)
+                self._files.renew(name)
             if plan.answered:
                 log.info("%d on-demand answers of an earlier run are used", len(plan.answered))
                 rows = [self._answered[name] for name in plan.answered]
@@ -163,6 +174,11 @@ class BatchRun:
             for job in plan.jobs:
                 if job.spool:
                     job.spool.close()
+
+    def finished(self) -> set[str]:
+        """The content hashes of the finished vectors in S3, and of answers on demand."""
+        kept = {each for _, hashes in self._files.kept_hashes() for each in hashes}
+        return kept | {name for name, _ in _good(self._files.answers(), self._dimensions)}
 
     def confirm(self) -> None:
         """Say that all that was yielded is stored for good: jobs and answers in S3 are removed.

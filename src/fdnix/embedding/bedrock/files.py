@@ -214,6 +214,19 @@ class BatchFiles:
         vectors = np.frombuffer(body.getbuffer(), VECTOR_TYPE)
         return Vectors(hashes, vectors.reshape(len(hashes), self._dimensions))
 
+    def renew(self, name: str) -> None:
+        """Have the finished vectors of `name` count as new, for rules that remove by age."""
+        for kind in ("vectors", "hashes"):
+            key = f"{self._prefix}vectors/{name}.{kind}"
+            with explained(f"renew s3://{self._input}/{key}"):
+                self._s3.copy_object(
+                    Bucket=self._input,
+                    Key=key,
+                    CopySource={"Bucket": self._input, "Key": key},
+                    # S3 refuses to copy an object to itself when nothing is to change.
+                    MetadataDirective="REPLACE",
+                )
+
     def _state(self, key: str) -> JobState:
         try:
             return msgspec.json.decode(self._get(self._input, key), type=JobState)

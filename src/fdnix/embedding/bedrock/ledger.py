@@ -114,8 +114,12 @@ class Ledger:
         return not status.ended or self._files.has_output(job, status.arn)
 
     def plan(self, hashes: list[str], spool: IO[bytes]) -> Job:
-        """A job of the records in `spool`, whose ids are `hashes`; nothing is written yet."""
-        identity = "\n".join([self._model, str(self._dimensions), *sorted(hashes)])
+        """A job of the records in `spool`, whose ids are `hashes`; nothing is written yet.
+
+        Bedrock knows jobs by names, of which an account has each once: another bucket's are others.
+        """
+        place = self._files.input_uri("")
+        identity = "\n".join([self._model, str(self._dimensions), place, *sorted(hashes)])
         job = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
         now = dt.datetime.now(dt.UTC)
         return Job(JobState(job, "planned", len(hashes), now), frozenset(hashes), spool)

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from fdnix.nixpkgs.sources.download import tarball
 from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
 from fdnix.nixpkgs.sources.source import Fetched, nameless_file
 from fdnix.nixpkgs.text import nix_string
+from fdnix.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,10 +89,10 @@ class NixEnv:
         deadline = time.monotonic() + work.limits.total
         with (
             nameless_file(work.directory) as (listing, path),
-            tempfile.TemporaryDirectory(dir=work.directory, prefix="nix-store-") as scratch,
+            scratch(work.directory) as folder,
         ):
             evaluator = Evaluator(
-                listing, Path(scratch), deadline, work.progress, downloads=nixpkgs.is_url
+                listing, folder, deadline, work.progress, downloads=nixpkgs.is_url
             )
             env = apart_from_the_user() | _login_for_nix(login, evaluator.scratch)
             try:

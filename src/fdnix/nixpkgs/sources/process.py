@@ -122,22 +122,20 @@ def _run(
 ) -> Outcome:
     """Run `command` with its standard output in `output`, and its end awaited.
 
-    The output goes through a pipe: should this process be killed outright, the pipe breaks, and
-    the child ends at its next output.
-
     Raises:
         TimeoutError: The deadline (of `time.monotonic`) passed; the command was ended.
     """
     with (
         _stop_signals() as stops,
         selectors.DefaultSelector() as selector,
+        _mortal_group() as group,
         subprocess.Popen(  # noqa: S603 - no shell, and paths are absolute
             command,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            process_group=0,
+            process_group=group,
         ) as process,
     ):
         output.seek(0)
@@ -167,10 +165,10 @@ def _run(
                             del stderr[:-_STDERR_KEPT]
             returncode = process.wait(_left(deadline))
         except subprocess.TimeoutExpired as error:
-            _end(process)
+            _end(process, group)
             raise TimeoutError from error
         except BaseException:
-            _end(process)
+            _end(process, group)
             raise
     return Outcome(returncode, stderr.decode(errors="replace"), env)
 
@@ -182,18 +180,40 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], group: int) -> None:
     """End the process and its group: kindly, then not."""
-    # macOS answers PermissionError for a group of which only an unreaped leader is left.
-    gone = (ProcessLookupError, PermissionError)
     try:
-        with suppress(*gone, subprocess.TimeoutExpired):
-            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            _signal_group(group, signal.SIGTERM)
             process.wait(_GRACE_SECONDS)
     finally:
-        with suppress(*gone):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal_group(group, signal.SIGKILL)
         process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    # macOS answers PermissionError for a group of which only an unreaped leader is left.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+@contextmanager
+def _mortal_group() -> Iterator[int]:
+    """Yield a group of processes that ends with the block, and with this process.
+
+    A shell leads it and waits for the end of a pipe, whose other end is this process's alone: the
+    kernel closes it however this process ends. The group's number stays taken as long as there is
+    the shell.
+    """
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' HUP INT TERM; read -r _; kill -KILL 0"],
+        stdin=subprocess.PIPE,
+        process_group=0,
+    ) as watch:
+        try:
+            yield watch.pid
+        finally:
+            _signal_group(watch.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -241,7 +261,7 @@ def _raise_stop(reader: int) -> None:
 
 def aside(command: list[str], env: dict[str, str] | None = None) -> str | None:
     """Return what a quick command prints, or None where it fails; it needs no store by default."""
-    with suppress(OSError, subprocess.SubprocessError):
+    with suppress(OSError, subprocess.SubprocessError), _mortal_group() as group:
         done = subprocess.run(  # noqa: S603
             command,
             env={"NIX_REMOTE": "dummy://"} | os.environ if env is None else env,
@@ -251,6 +271,7 @@ def aside(command: list[str], env: dict[str, str] | None = None) -> str | None:
             timeout=_ASIDE_SECONDS,
             text=True,
             errors="replace",
+            process_group=group,
         )
         return done.stdout.strip() or None
     return None

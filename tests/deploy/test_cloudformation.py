@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -30,7 +29,7 @@ TEMPLATE = ROOT / "deploy" / "cloudformation.yaml"
 PARSED: dict[str, Any] = cfn_yaml.load(str(TEMPLATE))
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
-CFN_LINT = shutil.which("cfn-lint") or Path(sysconfig.get_path("scripts"), "cfn-lint")
+CFN_LINT = Path(sysconfig.get_path("scripts"), "cfn-lint")
 
 # It warns of each of these; the last test says which they are.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")

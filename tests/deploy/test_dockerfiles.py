@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -16,7 +15,7 @@ from fdnix.settings import load_settings
 from support.image import ROOT, in_context, instructions
 
 FILES = [ROOT / "deploy" / "Dockerfile", ROOT / "deploy" / "Dockerfile.slim"]
-HADOLINT = shutil.which("hadolint") or Path(sysconfig.get_path("scripts"), "hadolint")
+HADOLINT = Path(sysconfig.get_path("scripts"), "hadolint")
 
 each_file = pytest.mark.parametrize("dockerfile", FILES, ids=lambda file: file.name)
 

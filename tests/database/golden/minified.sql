@@ -60,7 +60,7 @@ CREATE TABLE search_names("start" VARCHAR,
     kind UTINYINT,
     letters UINTEGER);
 CREATE TABLE search_postings(term_id INTEGER,
-    entry_ids BIGINT[],
+    entry_ids INTEGER[],
     weights UTINYINT[],
     phrase_weights UTINYINT[]);
 CREATE TABLE search_vocabulary(hash UINTEGER,

@@ -54,10 +54,20 @@ OWN = {
     # Named like the start of another, and with a program named so.
     "gurn": entry("gurn", description="Prints labels"),
     "millet": entry("millet", description="Weighs birds", mainProgram="gurne"),
+    "pellin": entry("pellin", description="Counts wild larks by colour"),
+    "pellor": entry("pellor", description="Counts wild larks by colour", **KNOWN),
+    "vexk": entry("vexk", description="Cards hemp tow"),
+    "voxk": entry(
+        "voxk",
+        description="Cards hemp tow",
+        **{key: KNOWN[key] for key in ("changelog", "longDescription", "maintainers")},
+        license={"fullName": "Unfree", "free": False},
+        unfree=True,
+    ),
     # Two whose names begin alike, the known one's longer.
     "tarmo": entry("tarmo", description="Counts herrings"),
     "tarmbraid": entry("tarmbraid", description="Counts herrings", **KNOWN),
-    "perlPackages.ovum": entry("ovum", description="Keeps pigeons", mainProgram="store-eggs"),
+    "perlPackages.ovum": entry("ovum", description="Pigeon library", mainProgram="store-eggs"),
     "henhouse": entry("henhouse", description="Store eggs", **KNOWN),
     "sort-blue-glass-beads": entry("sort-blue-glass-beads", description="Weighs parcels"),
     "beadworks": entry("beadworks", description="Sort blue glass beads", **KNOWN),
@@ -93,8 +103,8 @@ PRIOR = {
     ("few_words", "popularity"): ("process monitor", "htop"),
     ("few_words", "names"): ("sailors logbook", "lusten"),
     ("few_words", "bad"): ("tide tables", "tallow"),
-    ("few_words", "unfree"): ("song tagger", "mpd"),
-    ("many_words", "popularity"): ("aware generator static sites", "hugo"),
+    ("few_words", "unfree"): ("hemp tow", "vexk"),
+    ("many_words", "popularity"): ("counts wild larks by colour", "pellor"),
     ("many_words", "names"): ("a logbook for sailors at sea ports", "lusten"),
     ("many_words", "bad"): ("prints all tide tables daily", "tallow"),
 }

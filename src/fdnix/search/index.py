@@ -631,14 +631,14 @@ class _FileModel:
             if len(self._known) + len(missing) > _TOKENS_KEPT:
                 self._known.clear()
                 missing = list(wanted)
-            self._known |= dict.fromkeys(missing)
             # One parameter, however many: binding each costs more than looking it up.
             rows = self._connection.execute(
                 f"SELECT token, weight, vector FROM {MAIN}.search_model "  # noqa: S608
                 "WHERE token IN (SELECT unnest(string_split(?, chr(10))))",
                 ["\n".join(missing)],
             ).fetchall()
-            self._known |= {token: (weight, array("b", vector)) for token, weight, vector in rows}
+            found = {token: (weight, array("b", vector)) for token, weight, vector in rows}
+            self._known |= {token: found.get(token) for token in missing}
         return {token: held for token in wanted if (held := self._known[token]) is not None}
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from fdnix.nixpkgs import attribute
+from fdnix.nixpkgs.catalog import read_catalog
 from fdnix.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 WORDS = ("editor", "browser", "compiler", "library", "terminal", "database", "archive", "music")
 
@@ -54,3 +60,19 @@ def settings_in(directory: Path, source: Path | str = "sample", **overrides: obj
         output_minified_path=directory / "fdnix.duckdb",
         **overrides,
     )
+
+
+class _Versioned(msgspec.Struct):
+    version: str = ""
+
+
+@cache
+def real_names() -> frozenset[str]:
+    """The names in the real catalogue: attribute paths, as they are and without versions."""
+    folder = Path(os.environ["FDNIX_TEST_DATA"]) / "nixpkgs-26.11"
+    names = set()
+    for path, raw in read_catalog(folder / "packages-info.json.br").entries.items():
+        attribute_set, name = attribute.split(path)
+        base = attribute.base(name, msgspec.json.decode(raw, type=_Versioned).version)
+        names |= {path, f"{attribute.family(attribute_set)}.{base}" if attribute_set else base}
+    return frozenset(names)

@@ -37,6 +37,7 @@ _LEFT_OUT = (
     "nixpkgs/kinds.tsv",
     "nixpkgs/sample.json",
     "pipeline.py",
+    "search/well_known.tsv",
 )
 _LARGEST_DIRECT = 50_000_000  # bytes; Lambda developer guide, "Lambda quotas"
 

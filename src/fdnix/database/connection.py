@@ -87,7 +87,7 @@ def connect(
         read_only: whether it is only read.
         extensions: DuckDB's extensions that are needed.
         extension_directory: where they lie, when not in their wheels.
-        options: DuckDB's options; a connection that only reads takes none later.
+        options: DuckDB's options, for all cursors too; a connection that only reads takes none later.
 
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.
@@ -99,7 +99,7 @@ def connect(
         for name in extensions:
             load_extension(connection, name, extension_directory)
         for option, value in (options or {}).items():
-            connection.execute(f"SET {option} = {value:d}")
+            connection.execute(f"SET GLOBAL {option} = {value:d}")
         if path is None:
             yield connection
             return

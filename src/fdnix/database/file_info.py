@@ -75,14 +75,16 @@ class ForeignDatabaseError(DataError):
 
 
 def fingerprint(*packages: str) -> str:
-    """The SHA-256 of the SQL and the Python of these packages of fdnix.
+    """The SHA-256 of the SQL, the Python and the tables of these packages of fdnix.
 
     A file tells with it which code made it: after a change of that code it is made anew.
     """
     digest = sha256()
     for package in packages:
         folder = Path(__file__).parents[1] / package
-        for source in sorted([*folder.glob("*.py"), *folder.glob("sql/*.sql")]):
+        for source in sorted(
+            [*folder.glob("*.py"), *folder.glob("*.tsv"), *folder.glob("sql/*.sql")]
+        ):
             digest.update(f"{package}/{source.name}\n".encode() + source.read_bytes())
     return digest.hexdigest()
 

@@ -1,7 +1,8 @@
 """What well-known packages are, in the words of those who look for one: `kinds.tsv`, by us.
 
-A line of it is an attribute, a tab, and a few phrases between semicolons: nginx is a "web server"
-and a "reverse proxy". nixpkgs' own descriptions often say neither.
+A line of it is a name, a tab, and a few phrases between semicolons: nginx is a "web server" and a
+"reverse proxy". nixpkgs' own descriptions often say neither. What is in a set stands by the set's
+name without a version, as pythonPackages.pandas.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def kinds(package_id: str, base_name: str) -> tuple[str, ...]:
-    """The phrases of the attribute at the top level, else of its name without a version."""
+def kinds(package_id: str, set_family: str | None, base_name: str) -> tuple[str, ...]:
+    """The phrases of the attribute path, else of its name without versions."""
     table = _table()
-    return () if "." in package_id else table.get(package_id) or table.get(base_name, ())
+    name = f"{set_family}.{base_name}" if set_family else base_name
+    return table.get(package_id) or table.get(name, ())
 
 
 @cache
 def _table() -> Mapping[str, tuple[str, ...]]:
     text = (resources.files("fdnix.nixpkgs") / "kinds.tsv").read_text(encoding="ascii")
     rows = (line.split("\t") for line in text.splitlines())
-    return {attribute: tuple(phrases.split("; ")) for attribute, phrases in rows}
+    return {name: tuple(phrases.split("; ")) for name, phrases in rows}

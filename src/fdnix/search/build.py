@@ -7,11 +7,13 @@ can search the file. docs/search.md describes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from pyarrow import csv
 
 from fdnix.database.connection import count, read_sql
 from fdnix.database.rows import fixed_size
@@ -161,8 +163,20 @@ def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | Non
         "number": pa.array(numbers.values(), pa.float64()),
     }
     connection.register("outside", pa.table(table))
+    connection.register("well_known", _well_known())
     connection.execute(read_sql("search", "popularity"))
     connection.unregister("outside")
+    connection.unregister("well_known")
+
+
+def _well_known() -> pa.Table:
+    """How widely known packages are: `name`, and `level`, from 1 (to many in its field) to 4 (to all)."""
+    with (resources.files("fdnix.search") / "well_known.tsv").open("rb") as file:
+        return csv.read_csv(
+            file,
+            read_options=csv.ReadOptions(column_names=["name", "level"]),
+            parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+        )
 
 
 def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, head: int) -> None:

@@ -29,10 +29,11 @@ FROM (
 )
 CROSS JOIN packages AS p
 LEFT JOIN search_licenses AS l USING (license)
--- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.
-WHERE CASE
-    WHEN f IS NOT NULL
-        AND {passed}
+-- The argument itself: where it is NULL as it is written, DuckDB plans nothing of this.
+WHERE filters IS NOT NULL
+    -- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.
+    AND CASE
+    WHEN {passed}
     THEN fdnix_text_passes(f, package_id, concat_ws(' ', package_id, description, long_description))
     ELSE false END;
 

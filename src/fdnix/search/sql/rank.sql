@@ -20,6 +20,10 @@ asked AS MATERIALIZED (
         fdnix_rest(q.vector) AS rest_of_vector,
         sqrt(list_inner_product(q.vector, q.vector)) AS length,
         q.parsed.shape AS shape,
+        CASE q.parsed.shape
+            WHEN 'one_word' THEN fdnix_weights().one_word
+            WHEN 'few_words' THEN fdnix_weights().few_words
+            ELSE fdnix_weights().many_words END AS weights,
         -- A query of filters alone lists all that passes them.
         filters IS NOT NULL AND len(q.parsed.words) = 0 AS lists_all,
         list_sum(q.idfs) AS worth,
@@ -84,8 +88,7 @@ compared AS (
         least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
         least(1, coalesce(w.phrase_weight / a.norm, 0)) AS phrase_cosine,
         coalesce(n.fit, 0) AS name_fit,
-        n.how,
-        a.shape
+        n.how
     FROM glanced AS g
     CROSS JOIN asked AS a
     LEFT JOIN word_matches AS w USING (entry_id)
@@ -106,44 +109,41 @@ ranked AS MATERIALIZED (
         entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
         round(fdnix_score(
             vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior, popularity,
-            CASE shape
-                WHEN 'one_word' THEN fdnix_weights().one_word
-                WHEN 'few_words' THEN fdnix_weights().few_words
-                ELSE fdnix_weights().many_words END), 6) AS score
-    FROM compared AS c
+            weights), 6) AS score
+    FROM compared AS c CROSS JOIN (SELECT weights FROM asked)
 ),
 top AS MATERIALIZED (
     FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
 ),
 hits AS MATERIALIZED (
     SELECT
-        entry_id,
+        * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id),
         -- The variant that the query names comes first; else the entry's own order holds. A number
         -- in the query may be the start of a version; a set that the query does not speak of counts
         -- against.
-        list_sort(list({
-            'apart': -(
-                100 * (fdnix_glue(package_id) = parsed.glued)::INTEGER
-                + len(list_intersect(parsed.parts, fdnix_name_parts(package_id)))
-                + 2 * len(list_filter(parsed.numbers, lambda n:
-                    starts_with(concat(version, '.'), concat(n, '.'))))
-                - (attribute_set IS NOT NULL AND len(list_intersect(
-                    parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER),
-            'variant': variant,
-            'hit': h
-        })) AS hits,
-        any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
-    FROM packages AS h CROSS JOIN asked
+        -(
+            100 * (fdnix_glue(package_id) = parsed.glued)::INTEGER
+            + len(list_intersect(parsed.parts, fdnix_name_parts(package_id)))
+            + 2 * len(list_filter(parsed.numbers, lambda n:
+                starts_with(concat(version, '.'), concat(n, '.'))))
+            - (attribute_set IS NOT NULL AND len(list_intersect(
+                parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER) AS apart
+    FROM packages CROSS JOIN (SELECT parsed FROM asked)
     WHERE entry_id IN (SELECT entry_id FROM top)
         AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
+),
+entries AS (
+    SELECT
+        list_sort(list({'apart': apart, 'variant': variant, 'package_id': package_id})) AS variants,
+        any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
+    FROM hits
     GROUP BY entry_id
 )
-SELECT * EXCLUDE (
-    position, long_description, known_vulnerabilities, entry_id, variant, embedding_id)
+SELECT * EXCLUDE (entry_id, variant, parsed, apart)
 FROM (
     SELECT
-        unnest(hits[1].hit),
-        list_transform(hits, lambda h: h.hit.package_id) AS variants,
+        h.*,
+        list_transform(variants, lambda v: v.package_id) AS variants,
         score,
         CASE how
             WHEN 'name' THEN 'exact name'
@@ -167,6 +167,8 @@ FROM (
         } AS parts,
         (SELECT count(*) FROM ranked) AS total,
         (SELECT list(entry_id) FROM ranked WHERE list_entries) AS entries
-    FROM top JOIN hits USING (entry_id)
+    FROM hits AS h
+    JOIN entries ON variants[1].package_id = h.package_id
+    JOIN top USING (entry_id)
     ORDER BY score DESC, entry_id
 );

@@ -16,10 +16,10 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.2,
         'name_fit': 7.0,
-        'exact_name': 4.0,
+        'exact_name': 5.0,
         'exact_program': 2.5,
         'prefix': 4.5,
-        'prefix_popularity': 0.3
+        'prefix_popularity': 0.5
     },
     'few_words': {
         'vector_similarity': 8.5,
@@ -49,7 +49,7 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
 -- fitted: few queries tell.
 CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
     'one_word': {
-        'popularity': 0.7,
+        'popularity': 0.9,
         'names': 0.0,
         'bad': -0.8,
         'unfree': 0.0
@@ -69,33 +69,26 @@ CREATE OR REPLACE MACRO fdnix_prior_weights() AS {
 };
 
 -- Of popularity, the log-odds that a public list of software names the entry, when the file is built:
--- see popularity.sql. `outside` is what POPULARITY_FILE says, `application` what programs in sets have over
--- libraries there: the lists, as they were read, name what is at the top level alone. Neither was fitted.
+-- see popularity.sql. `outside` is what POPULARITY_FILE says, `application` and `known_in_set` what
+-- programs and well-known ones in sets have over other members of sets: the lists, as they were read,
+-- name what is at the top level alone. These three were not fitted.
 CREATE OR REPLACE MACRO fdnix_popularity_weights() AS {
-    'constant': -11.59,
-    'top_level': 6.40,
+    'constant': -11.1,
+    'top_level': 6.2,
     'application': 3.0,
-    'plain': 1.08,
-    'hyphen': -0.71,
-    'digits': -0.85,
-    'part': -1.83,
-    'own_site': 0.79,
-    'own_host': 0.28,
-    'unfree': -0.35,
-    'names': -0.52,
-    'named_after': 0.21,
-    'spoken_of': 0.19,
-    'maintainers': 0.58,
-    'changelog': 0.24,
-    'program': 0.37,
-    'long_description': 0.20,
-    'released': 0.29,
-    'unreleased': -0.35,
-    'owns_set': 0.63,
-    'own_modules': 1.33,
-    'tests': 0.21,
-    'own_tests': 1.11,
-    'release_notes': 0.35,
+    'known_in_set': 3.0,
+    'plain': 0.96,
+    'hyphen': -0.66,
+    'digits': -0.89,
+    'part': -1.82,
+    'own_site': 0.67,
+    'names': -0.82,
+    'maintainers': 0.32,
+    'program': 0.32,
+    'owns_set': 0.42,
+    'own_modules': 1.22,
+    'own_tests': 1.17,
+    'known': 0.93,
     'outside': 0.50
 };
 
@@ -106,27 +99,19 @@ CREATE OR REPLACE MACRO fdnix_popularity(s, w) AS
     w.constant
     + w.top_level * s.top_level::INT
     + w.application * s.application::INT
+    + w.known_in_set * s.known_in_set::INT
     + w.plain * s.plain::INT
     + w.hyphen * s.hyphen::INT
     + w.digits * s.digits::INT
     + w.part * s.part::INT
     + w.own_site * s.own_site::INT
-    + w.own_host * s.own_host::INT
-    + w.unfree * s.unfree::INT
     + w.names * s.names
-    + w.named_after * s.named_after
-    + w.spoken_of * s.spoken_of
     + w.maintainers * s.maintainers
-    + w.changelog * s.changelog::INT
     + w.program * s.program::INT
-    + w.long_description * s.long_description::INT
-    + w.released * s.released::INT
-    + w.unreleased * s.unreleased::INT
     + w.owns_set * s.owns_set::INT
     + w.own_modules * s.own_modules
-    + w.tests * s.tests
     + w.own_tests * s.own_tests
-    + w.release_notes * s.release_notes
+    + w.known * s.known
     + w.outside * s.outside;
 
 CREATE OR REPLACE MACRO fdnix_prior(p, w) AS

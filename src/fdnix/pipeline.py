@@ -28,6 +28,7 @@ from fdnix.database.file_info import (
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
 from fdnix.database.tree import standing_tree
+from fdnix.download import AbsentError
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
 from fdnix.embedding.bedrock.batch import bedrock_provider, finished_hashes
@@ -38,10 +39,9 @@ from fdnix.errors import AwsError, DataError, SourceError
 from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
-from fdnix.nixpkgs.sources.download import AbsentError
 from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source
 from fdnix.nixpkgs.tree import Tree, read_tree
-from fdnix.progress import log, progress
+from fdnix.progress import growing, log
 from fdnix.search.build import WordModel
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
@@ -247,7 +247,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
             if _lacks_tree(known, settings, "channel")
             else _known_etag(known, settings),
             limits=_limits(settings),
-            progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
+            progress=fetching.enter_context(growing("bytes of the catalogue")),
         ) as fetched,
     ):
         # The next bar is drawn where this one was.
@@ -368,8 +368,8 @@ def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None
         left_out.append(f"{path}: {reason}")
 
     try:
-        with progress("bytes of the nixpkgs tree", None) as advance:
-            work = Work(settings.output_path.parent, _limits(settings), _increments(advance))
+        with growing("bytes of the nixpkgs tree") as report:
+            work = Work(settings.output_path.parent, _limits(settings), report)
             with tree_files(place, work, skip) as files:
                 tree = read_tree(
                     files,
@@ -604,15 +604,3 @@ def _standing_report(meta: dict[str, str]) -> MetadataReport:
         int(meta["distinct_text_count"]),
         unchanged=True,
     )
-
-
-def _increments(advance: Callable[[int], None]) -> Callable[[int, int | None], None]:
-    """A function of how far it got, made of one of how much more."""
-    before = 0
-
-    def report(done: int, _total: int | None) -> None:
-        nonlocal before
-        advance(done - before)
-        before = done
-
-    return report

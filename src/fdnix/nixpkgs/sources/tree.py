@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from fdnix.nixpkgs.sources.download import downloaded
+from fdnix.download import downloaded
 from fdnix.nixpkgs.tree.files import in_directory, in_tarball
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fdnix.nixpkgs.sources.download import Wanted
+    from fdnix.download import Wanted
     from fdnix.nixpkgs.sources.source import Fetched, Work
     from fdnix.nixpkgs.tree import TreeSource
     from fdnix.nixpkgs.tree.files import Skip, TreeFile
@@ -56,5 +56,6 @@ def tree_files(place: Path | Wanted, work: Work, skip: Skip) -> Iterator[Iterato
         else:
             yield in_tarball(place, work.directory, max_bytes=most, skip=skip)
         return
-    with downloaded(place, work.directory / "nixexprs.tar.xz.part", work) as arrived:
+    part = work.directory / "nixexprs.tar.xz.part"
+    with downloaded(place, part, work.limits, work.progress) as arrived:
         yield in_tarball(arrived.path, work.directory, max_bytes=most, skip=skip)

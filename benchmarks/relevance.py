@@ -72,6 +72,7 @@ class Result:
     show_default=True,
     help="Queries to measure: the tuning part, the part kept aside, or both.",
 )
+@click.option("--sample", type=click.IntRange(1), help="At most so many queries of each file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
 def main(
     database: Path,
@@ -79,15 +80,19 @@ def main(
     engines: tuple[str, ...],
     part: str,
     *,
+    sample: int | None,
     as_json: bool,
 ) -> None:
     """Score search engines over the minified DATABASE on the queries of FILES.
 
     FILES are known-item JSONL or tiered JSON; without any, the curated set beside this script is
     used. One query in two of a tiered file and one in three of a known-item file are kept aside,
-    chosen by the SHA-256 of their text.
+    chosen by the SHA-256 of their text. Of DuckDB's BM25 and LanceDB a query takes a tenth of a
+    second or more; what is measured is said on standard error.
     """
-    sets = {path.stem: select(read_queries(path), Part(part)) for path in files or (CURATED,)}
+    sets = {
+        path.stem: select(read_queries(path), Part(part))[:sample] for path in files or (CURATED,)
+    }
     for name, queries in sets.items():
         if not queries:
             raise click.ClickException(f"{name}: no query is in the part {part!r}")
@@ -112,14 +117,18 @@ def measure(name: str, corpus: Corpus, sets: Mapping[str, Sequence[Query]]) -> M
         ENGINES[name](corpus, Path(directory)) as search,
     ):
         search("warm up")
-        return {file: _run(name, search, corpus, queries) for file, queries in sets.items()}
+        return {
+            file: _run(f"{name}, {file}", search, corpus, queries) for file, queries in sets.items()
+        }
 
 
-def _run(name: str, search: Search, corpus: Corpus, queries: Sequence[Query]) -> Result:
+def _run(title: str, search: Search, corpus: Corpus, queries: Sequence[Query]) -> Result:
     scores: list[Scores] = []
     milliseconds: list[float] = []
     console = Console(stderr=True)
-    for query in track(queries, name, console=console, disable=not console.is_terminal):
+    if not console.is_terminal:
+        console.print(f"{title}: {len(queries)} queries")
+    for query in track(queries, title, console=console, disable=not console.is_terminal):
         start = perf_counter()
         ranked = search(query.q)
         milliseconds.append((perf_counter() - start) * 1000)

@@ -1,5 +1,5 @@
-# What pyproject.toml names as dependencies and in the extras `index`, `aws` and `web`, from a set of Python
-# packages. nixpkgs lacks what serves a Lambda function alone (mangum) and the extra `mcp` (it has mcp 1).
+# What pyproject.toml names as dependencies and in the extras `index`, `aws`, `web` and `mcp`, from a set of
+# Python packages. nixpkgs lacks what serves a Lambda function alone (mangum).
 python: [
   python.boto3
   python.brotli
@@ -9,6 +9,7 @@ python: [
   python.duckdb-extension-vss
   python.httpx
   python.jinja2
+  python.mcp
   python.msgspec
   python.numpy
   python.packaging

@@ -43,6 +43,7 @@ python.pkgs.buildPythonApplication {
     "fdnix.cli"
     "fdnix.pipeline"
     "fdnix.search"
+    "fdnix.web.mcp"
     "fdnix.web.server"
   ];
 

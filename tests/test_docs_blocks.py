@@ -113,7 +113,9 @@ def check_docker(user: Newcomer, arguments: list[str]) -> None:
     image = next(n for n, word in enumerate(arguments) if re.fullmatch(r"fdnix(:\w+)?", word))
     match arguments[image + 1 :]:
         case []:
-            load_settings({"NIXPKGS_SOURCE": "sample", **given})
+            settings = load_settings({"NIXPKGS_SOURCE": "sample", **given})
+            # The first run on AWS: nobody was told yet how to make the function.
+            assert not (settings.layer_function and "AWS_PROFILE" in environment)
         case ["python", "src/index.py", *rest]:
             check_fdnix(rest)
         case other:

@@ -28,6 +28,7 @@ from fdnix.database.file_info import (
 from fdnix.database.full import write_full
 from fdnix.database.hnsw import HnswOptions
 from fdnix.database.tree import standing_tree
+from fdnix.download import AbsentError
 from fdnix.embedding import local
 from fdnix.embedding.backend import Provider, at_once
 from fdnix.embedding.bedrock.batch import bedrock_provider, finished_hashes
@@ -38,10 +39,9 @@ from fdnix.errors import AwsError, DataError, SourceError
 from fdnix.nixpkgs.catalog import Rejected, decode, outline, read_catalog
 from fdnix.nixpkgs.plausibility import Extent, plausible
 from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
-from fdnix.nixpkgs.sources.download import AbsentError
-from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source
+from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source, tree_state
 from fdnix.nixpkgs.tree import Tree, read_tree
-from fdnix.progress import log, progress
+from fdnix.progress import growing, log
 from fdnix.search.build import WordModel
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from fdnix.download import Wanted
     from fdnix.nixpkgs.catalog import Catalog
     from fdnix.nixpkgs.package import Package
     from fdnix.settings import Settings
@@ -234,6 +235,7 @@ def run_metadata(settings: Settings) -> MetadataReport:
         s3.download_previous(settings, path)
     known = {} if settings.force_metadata else _standing_meta(path, settings)
     make_directory(path.parent)
+    named = tree_place(settings.nixpkgs_tree, None)
     with (
         ExitStack() as fetching,
         fetch(
@@ -244,10 +246,10 @@ def run_metadata(settings: Settings) -> MetadataReport:
             workdir=path.parent,
             # Without a tree that is wanted, the catalogue is needed again.
             known_etag=None
-            if _lacks_tree(known, settings, "channel")
+            if _lacks_tree(known, settings, "channel", tree_state(named))
             else _known_etag(known, settings),
             limits=_limits(settings),
-            progress=_increments(fetching.enter_context(progress("bytes of the catalogue"))),
+            progress=fetching.enter_context(growing("bytes of the catalogue")),
         ) as fetched,
     ):
         # The next bar is drawn where this one was.
@@ -270,11 +272,12 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
             raise DataError(f"{error}\nNix said:\n{fetched.warnings}") from error
         raise
     same = known.get("catalogue_sha256") == catalog.sha256
-    lacks = _lacks_tree(known, settings, fetched.source)
+    place = tree_place(settings.nixpkgs_tree, fetched.tree)
+    state = tree_state(place)
     tree, tree_absent = None, None
-    if lacks or not same:
+    if not same or _lacks_tree(known, settings, fetched.source, state):
         try:
-            tree = _tree(catalog, fetched, settings)
+            tree = _tree(catalog, fetched, settings, place)
         except AbsentError as error:
             log.warning("there is no nixpkgs tree: %s", error)
             tree_absent = tree_source(settings.nixpkgs_tree, fetched.source)
@@ -283,7 +286,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
         _note_unchanged(fetched, known, settings, tree_absent)
         return _standing_report(known)
     if tree is None and tree_source(settings.nixpkgs_tree, fetched.source):
-        tree = _tree_before(settings)
+        tree, state = _tree_before(settings), None
     left_out = [Rejected(path, _DOES_NOT_EVALUATE) for path in fetched.left_out]
     if left_out:
         first = ", ".join(fetched.left_out[:_FEW_LEFT_OUT])
@@ -317,6 +320,7 @@ def _index(fetched: Fetched, known: dict[str, str], settings: Settings) -> Metad
             "nixpkgs_revision": fetched.revision,
             "nix_version": fetched.nix_version,
             "tree_absent": tree_absent,
+            "tree_state": state,
             "catalogue_sha256": catalog.sha256,
             "catalogue_etag": fetched.etag,
             "embedding_text_version": TEXT_VERSION,
@@ -338,19 +342,24 @@ def _limits(settings: Settings) -> Limits:
     return Limits(total=settings.nixpkgs_timeout, most_bytes=settings.nixpkgs_max_bytes)
 
 
-def _lacks_tree(known: dict[str, str], settings: Settings, source: str) -> bool:
+def _lacks_tree(known: dict[str, str], settings: Settings, source: str, state: str | None) -> bool:
     """Whether the standing database was made without the tree that is wanted, or with an older.
 
-    Where its release has none it lacks nothing.
+    Where its release has none it lacks nothing. `state` is that of a tree on this machine.
     """
     wanted = tree_source(settings.nixpkgs_tree, source)
     if wanted is None or known.get("tree_absent") == wanted:
         return False
-    revisions = {known.get("tree_revision"), known.get("nixpkgs_revision")} - {None}
-    return known.get("tree_source") != wanted or (wanted != "path" and len(revisions) > 1)
+    if known.get("tree_source") != wanted:
+        return True
+    if state is not None:
+        return known.get("tree_state") != state
+    return len({known.get("tree_revision"), known.get("nixpkgs_revision")} - {None}) > 1
 
 
-def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None:
+def _tree(
+    catalog: Catalog, fetched: Fetched, settings: Settings, place: Path | Wanted | None
+) -> Tree | None:
     """What the nixpkgs tree says that the settings ask for; None where it cannot be had now.
 
     Raises:
@@ -358,7 +367,6 @@ def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None
         DataError: NIXPKGS_TREE names something that is no nixpkgs, or damaged.
     """
     source = tree_source(settings.nixpkgs_tree, fetched.source)
-    place = tree_place(settings.nixpkgs_tree, fetched)
     if source is None or place is None:
         return None
     packages = outline(catalog)
@@ -368,8 +376,8 @@ def _tree(catalog: Catalog, fetched: Fetched, settings: Settings) -> Tree | None
         left_out.append(f"{path}: {reason}")
 
     try:
-        with progress("bytes of the nixpkgs tree", None) as advance:
-            work = Work(settings.output_path.parent, _limits(settings), _increments(advance))
+        with growing("bytes of the nixpkgs tree") as report:
+            work = Work(settings.output_path.parent, _limits(settings), report)
             with tree_files(place, work, skip) as files:
                 tree = read_tree(
                     files,
@@ -604,15 +612,3 @@ def _standing_report(meta: dict[str, str]) -> MetadataReport:
         int(meta["distinct_text_count"]),
         unchanged=True,
     )
-
-
-def _increments(advance: Callable[[int], None]) -> Callable[[int, int | None], None]:
-    """A function of how far it got, made of one of how much more."""
-    before = 0
-
-    def report(done: int, _total: int | None) -> None:
-        nonlocal before
-        advance(done - before)
-        before = done
-
-    return report

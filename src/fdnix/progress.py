@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -60,6 +60,26 @@ def show_with(show: Show) -> None:
 def progress(label: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
     """A function to call with how much more is done, of `total` (None: not known)."""
     return _show(label, total)
+
+
+@contextmanager
+def growing(label: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function to call with how much there is, and how much there will be.
+
+    Nothing is shown before its first call, whose second argument counts; None: not known.
+    """
+    advance: Callable[[int], None] | None = None
+    before = 0
+    with ExitStack() as showing:
+
+        def report(done: int, total: int | None) -> None:
+            nonlocal advance, before
+            if advance is None:
+                advance = showing.enter_context(progress(label, total))
+            advance(done - before)
+            before = done
+
+        yield report
 
 
 def commonest(reasons: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.artifacts import published
 from fdnix.artifacts.published import fetch_index
+from fdnix.download import Limits
 from fdnix.errors import DataError, FdnixError, SettingsError, SourceError
 from support.databases import write_database
 from support.hostile_server import answering
@@ -20,6 +20,9 @@ from support.hostile_server import answering
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+LIMITS = Limits(attempts=5, backoff=0.01)
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Server:
     cut_after: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
+    logins: list[str | None] = field(default_factory=list)
     url: str = ""
 
     @property
@@ -38,14 +42,14 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(published, "_FIRST_PAUSE", 0.01)
+def server(tmp_path: Path) -> Iterator[Server]:
     body = write_database(tmp_path / "served", "minified", packages=300).read_bytes()
     state = Server(body)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.ranges.append(self.headers["Range"])
+            state.logins.append(self.headers["Authorization"])
             if state.statuses:
                 self.send_error(state.statuses.pop(0))
                 return
@@ -81,7 +85,7 @@ def standing(tmp_path: Path) -> Path:
 
 
 def test_a_published_index_takes_the_place_of_the_old_one(server: Server, standing: Path) -> None:
-    fetched = fetch_index(server.url, standing, sha256=server.sha256)
+    fetched = fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert standing.read_bytes() == server.body
     assert (fetched.packages, fetched.unchanged) == (300, False)
     assert [path.name for path in standing.parent.iterdir()] == ["fdnix.duckdb"]
@@ -96,7 +100,7 @@ def test_what_is_there_already_is_not_fetched_again(server: Server, tmp_path: Pa
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(server: Server, standing: Path) -> None:
     server.cut_after = [1000, 500]
-    fetch_index(server.url, standing, sha256=server.sha256)
+    fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert server.ranges == [None, "bytes=1000-", "bytes=1500-"]
     assert standing.read_bytes() == server.body
 
@@ -104,18 +108,18 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(server: Server, standin
 def test_a_later_call_goes_on_with_what_an_earlier_one_left(server: Server, standing: Path) -> None:
     before = standing.read_bytes()
     server.cut_after = [1000, 0, 0, 0, 0]
-    with pytest.raises(SourceError, match="run this again to go on"):
-        fetch_index(server.url, standing, sha256=server.sha256)
+    with pytest.raises(SourceError, match="run again"):
+        fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert standing.read_bytes() == before
     server.ranges.clear()
-    fetch_index(server.url, standing, sha256=server.sha256)
+    fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert server.ranges == ["bytes=1000-"]
     assert standing.read_bytes() == server.body
 
 
 def test_passing_failures_of_the_server_are_tried_again(server: Server, standing: Path) -> None:
     server.statuses = [503, 429]
-    fetch_index(server.url, standing, sha256=server.sha256)
+    fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert standing.read_bytes() == server.body
 
 
@@ -123,16 +127,16 @@ def test_what_is_left_of_an_older_files_download_goes(server: Server, standing: 
     old = server.body
     server.body, server.cut_after = old[::-1], [1000, 0, 0, 0, 0]
     with pytest.raises(SourceError):
-        fetch_index(server.url, standing, sha256=server.sha256)
+        fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     server.body = old
-    fetch_index(server.url, standing, sha256=server.sha256)
+    fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert [path.name for path in standing.parent.iterdir()] == ["fdnix.duckdb"]
 
 
 def refused(server: Server, standing: Path, error: type[FdnixError], says: str) -> None:
     before = standing.read_bytes()
     with pytest.raises(error, match=says):
-        fetch_index(server.url, standing, sha256=server.sha256)
+        fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
     assert standing.read_bytes() == before
     assert [path.name for path in standing.parent.iterdir()] == ["fdnix.duckdb"]
 
@@ -168,14 +172,25 @@ def test_what_is_no_database_is_refused(server: Server, standing: Path) -> None:
 
 
 def test_a_file_beyond_the_limit_is_not_fetched(server: Server, standing: Path) -> None:
-    with pytest.raises(DataError, match="at most 1,000"):
-        fetch_index(server.url, standing, sha256=server.sha256, max_bytes=1000)
+    with pytest.raises(SourceError, match="more than 1,000 bytes"):
+        fetch_index(server.url, standing, sha256=server.sha256, limits=Limits(most_bytes=1000))
+    assert [path.name for path in standing.parent.iterdir()] == ["fdnix.duckdb"]
+
+
+def test_a_password_in_the_url_is_sent_and_not_shown(server: Server, standing: Path) -> None:
+    server.statuses = [404]
+    url = server.url.replace("://", "://ada:hunter2@")
+    with pytest.raises(SourceError) as refusal:
+        fetch_index(url, standing, sha256=server.sha256, limits=LIMITS)
+    fetched = fetch_index(url, standing, sha256=server.sha256, limits=LIMITS)
+    assert server.logins == ["Basic YWRhOmh1bnRlcjI="] * 2
+    assert "hunter2" not in f"{refusal.value} {fetched}"
 
 
 def test_a_wrong_address_says_what_the_server_said(server: Server, standing: Path) -> None:
     server.statuses = [404]
     with pytest.raises(SourceError, match="HTTP 404"):
-        fetch_index(server.url, standing, sha256=server.sha256)
+        fetch_index(server.url, standing, sha256=server.sha256, limits=LIMITS)
 
 
 REDIRECT = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n"
@@ -196,13 +211,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("pieces", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_server_is_left_in_good_time(
-    pieces: tuple[tuple[bytes, float], ...], standing: Path, monkeypatch: pytest.MonkeyPatch
+    pieces: tuple[tuple[bytes, float], ...], standing: Path
 ) -> None:
-    monkeypatch.setattr(published, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(published, "_LONGEST", 0.5)
+    limits = Limits(total=0.5, backoff=0.01)
     before = standing.read_bytes()
     with answering(pieces, ()) as url, pytest.raises(SourceError):
-        fetch_index(f"{url}/fdnix.duckdb", standing, sha256="0" * 64)
+        fetch_index(f"{url}/fdnix.duckdb", standing, sha256="0" * 64, limits=limits)
     assert standing.read_bytes() == before
 
 

@@ -75,6 +75,9 @@ def test_the_command_prints_a_table_and_json(database: Path, tmp_path: Path) -> 
     result = json.loads(printed.stdout)["sets"]["queries"]["engines"]["rrf"]
     assert result["categories"]["exact-name"]["hit10"] == 1
     assert result["p50_ms"] > 0
+    assert "rrf, queries: 2 queries" in printed.stderr
+    one = CliRunner().invoke(relevance.main, [*arguments, "--sample", "1"], catch_exceptions=False)
+    assert "queries, all: 1 queries" in one.output
 
 
 def test_an_empty_part_is_said_so(database: Path, tmp_path: Path) -> None:

@@ -197,6 +197,20 @@ def test_lists_in_lists_are_flattened() -> None:
     assert package.source_provenance == ("fromSource",)
 
 
+def test_nested_lists_of_maintainers_and_platforms_reject_no_package() -> None:
+    ada, bob = ({"name": name, "email": f"{name}@example.org"} for name in ("Ada", "Bob"))
+    package = _meta(
+        maintainers=[ada, [bob]],
+        platforms=["x86_64-linux", [["aarch64-linux"]]],
+        badPlatforms=[["x86_64-darwin", "aarch64-darwin"]],
+        teams=[[{"shortName": "Example"}]],
+    )
+    assert [person.name for person in package.maintainers] == ["Ada", "Bob"]
+    assert package.platforms == ("x86_64-linux", "aarch64-linux")
+    assert package.bad_platforms == ("x86_64-darwin", "aarch64-darwin")
+    assert package.teams == ("Example",)
+
+
 def test_a_team_among_the_maintainers_joins_the_teams() -> None:
     team = {"members": [{"name": "Bob"}], "shortName": "Example"}
     package = _meta(maintainers=[{"name": "Ada"}, team], teams=[{"shortName": "Other"}])

@@ -77,7 +77,9 @@ def test_other_queries_say_nothing(old: SearchIndex, query: str) -> None:
     assert old.search(query).notice is None
 
 
-def test_a_name_that_is_spelt_as_a_package_is_says_nothing(tmp_path: Path) -> None:
+def test_a_name_that_is_spelt_nearly_as_a_package_is_says_so_only_as_it_stands(
+    tmp_path: Path,
+) -> None:
     aliases = {"pkgs/top-level/aliases.nix": "mapAliases { Tool = tool; kit = tool; }"}
     settings = settings_in(
         tmp_path,
@@ -87,6 +89,12 @@ def test_a_name_that_is_spelt_as_a_package_is_says_nothing(tmp_path: Path) -> No
     pipeline.run(settings)
     with SearchIndex.open(settings.output_minified_path) as index:
         assert index.search("tool").notice is None
+        assert index.search("TOOL").notice is None
+        renamed = index.search("Tool")
+        assert (renamed.notice, renamed.hits[0].package_id) == (
+            "Tool stands for tool in nixpkgs",
+            "tool",
+        )
         assert index.search("kit").notice == "kit stands for tool in nixpkgs"
 
 

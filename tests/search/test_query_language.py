@@ -123,6 +123,9 @@ def test_a_flag_and_its_opposite_share_all_packages_among_them(
         ("is:fre editor", "there is no filter is:fre; there is is:free"),
         ("editor -is:wroking", "there is no filter is:wroking; there is is:working"),
         ("lisence:mit editor", "there is no filter lisence:; there is license:"),
+        ("st:serpentPackages editor", "there is no filter st:; there is set:"),
+        ("editor -et:serpentPackages", "there is no filter et:; there is set:"),
+        ("si:free editor", "there is no filter si:; there is is:"),
         ("editor set:", "set: says no value"),
         ("license:mti", "nothing has license:mti; there is license:MIT"),
         ("set:serpentPackage2", "nothing has set:serpentpackage2; there is set:serpentPackages"),
@@ -132,6 +135,18 @@ def test_what_is_no_filter_or_has_no_match_is_named(
     pens: SearchIndex, query: str, said: str
 ) -> None:
     assert said in (pens.search(query).notice or "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["c:penna", "id:penna", "ip:penna", "std::penna", "http://penna", "https://penna.example.org"],
+)
+def test_words_around_a_colon_that_are_no_filter_are_looked_for_without_a_word(
+    pens: SearchIndex, query: str
+) -> None:
+    results = pens.search(query)
+    assert "penna" in {hit.package_id for hit in results.hits}
+    assert results.notice is None
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,12 @@ def evaluate(expression: str, system: str = "x86_64-linux") -> Any:
 
 
 def declared() -> list[Requirement]:
-    """What the project requires for searching, for indexing, on AWS and to serve pages.
+    """What the project requires to search, index, use AWS, and serve pages and assistants.
 
     Mangum is for a Lambda function alone.
     """
     extras = PROJECT["optional-dependencies"]
-    named = PROJECT["dependencies"] + extras["index"] + extras["aws"] + extras["web"]
+    wanted = (extras[name] for name in ("index", "aws", "web", "mcp"))
+    named = PROJECT["dependencies"] + [requirement for extra in wanted for requirement in extra]
     left_out = {PROJECT["name"], "mangum"}
     return [found for found in map(Requirement, named) if found.name not in left_out]

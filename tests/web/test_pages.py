@@ -233,6 +233,21 @@ def test_what_nixpkgs_says_is_shown_as_text(tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in shown
 
 
+@pytest.mark.parametrize(
+    ("query", "kind", "said"),
+    [
+        ("ripgrep", "wholly", "exact name"),
+        ("ripgrpe", "partly", "name is spelt like the query"),
+        ("terminal manager qqqqqq", "partly", r"some of the words \(\d+%\)"),
+    ],
+)
+def test_only_what_is_wholly_as_asked_is_said_to_be(
+    site: str, query: str, kind: str, said: str
+) -> None:
+    page = httpx.get(f"{site}/", params={"q": query}).text
+    assert re.search(rf'<li class="why {kind}">{said}</li>', page)
+
+
 def test_a_packages_page_has_its_programs_and_other_names(site: str) -> None:
     page = httpx.get(f"{site}/package/bind").text
     assert "<li><code>nslookup</code></li>" in page

@@ -61,7 +61,7 @@ _OURS = frozenset(
         *chain.from_iterable(_NEEDED.values()),
         *("kind", "schema_version", "fingerprint", "channel", "channel_url"),
         *("nixpkgs_revision", "nix_version", "catalogue_sha256", "catalogue_etag"),
-        *("systems", "tree_systems", "tree_source", "tree_revision", "tree_absent"),
+        *("systems", "tree_systems", "tree_source", "tree_revision", "tree_state", "tree_absent"),
         *("programs_from_channel", "programs_from_tree", "programs_from_meta"),
         *("embedding_provider", "embedding_model", "source_build_id", "popularity_sha256"),
         *("hnsw_index", "hnsw_metric", "hnsw_m", "hnsw_ef_construction", "hnsw_ef_search"),

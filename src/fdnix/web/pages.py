@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -35,6 +36,9 @@ _STATIC = {
 }
 _HITS = 20
 _SIMILAR = 8
+# The reasons for a hit (`why`) that leave open whether it is what was asked for.
+_SHARE = re.compile(r"(\d+%) of the words")
+_PARTLY = frozenset({"similar meaning", "name is spelt like the query"})
 _EXAMPLES = (
     "terminal file manager with previews",
     "convert heic to jpg",
@@ -78,9 +82,11 @@ def _templates() -> Environment:
         "breakable": lambda path: Markup(".<wbr>").join(path.split(".")),
         "address": _address,
         "slashed": _slashed,
+        "share": lambda why: _SHARE.sub(r"some of the words (\1)", why),
         "moment": lambda text: f"{text[:10]} {text[11:16]} UTC",
         "words": lambda text, marks: [word for word in text.split(marks) if word],
     }
+    environment.tests["partly"] = lambda why: why in _PARTLY or bool(_SHARE.fullmatch(why))
     return environment
 
 

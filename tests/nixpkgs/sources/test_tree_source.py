@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 TARBALL = "nixexprs.tar.xz"
+SECOND = "nixos/modules/second.nix"
+SECOND_MODULE = "{ pkgs, ... }: { config.environment.systemPackages = [ pkgs.serverd ]; }"
 
 
 def catalogue(**changes: object) -> dict[str, object]:
@@ -193,10 +195,19 @@ def test_a_file_has_the_tree_that_is_named(packed: bool, tmp_path: Path) -> None
     if packed:
         tree = tmp_path / TARBALL
         tree.write_bytes(tarball())
-    report = run(settings.replace(nixpkgs_tree=str(tree)))
+    named = settings.replace(nixpkgs_tree=str(tree))
+    report = run(named)
     assert (report.unchanged, report.tree) == (False, "path")
     assert modules_of_serverd(settings) == 1
-    assert run(settings.replace(nixpkgs_tree=str(tree))).unchanged
+    assert run(named).unchanged
+    # Another tree at the same place is read, and nothing else is waited for.
+    if packed:
+        tree.write_bytes(tarball({**FILES, SECOND: SECOND_MODULE}))
+    else:
+        (tree / SECOND).write_text(SECOND_MODULE)
+    assert not run(named).unchanged
+    assert modules_of_serverd(settings) == 2
+    assert run(named).unchanged
 
 
 def test_a_named_tree_that_is_none_ends_the_run_and_replaces_nothing(tmp_path: Path) -> None:
@@ -226,6 +237,10 @@ def test_an_evaluated_nixpkgs_is_the_tree_too(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, "nix-env", nixpkgs_path=str(tree), processing_mode="metadata")
     assert run(settings).tree == "nixpkgs"
     assert modules_of_serverd(settings) == 1
+    assert run(settings).unchanged
+    (tree / SECOND).write_text(SECOND_MODULE)
+    assert not run(settings).unchanged
+    assert modules_of_serverd(settings) == 2
 
 
 def test_certificates_that_cannot_be_read_are_named(

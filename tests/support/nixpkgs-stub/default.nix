@@ -108,6 +108,7 @@ let
               "hatchling"
               "httpx"
               "jinja2"
+              "mcp"
               "msgspec"
               "numpy"
               "packaging"

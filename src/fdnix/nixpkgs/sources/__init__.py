@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fdnix.download import Limits, Progress
 from fdnix.nixpkgs.sources.channel import Channel
 from fdnix.nixpkgs.sources.file import File, StandardInput
 from fdnix.nixpkgs.sources.nix_env import NixEnv
 from fdnix.nixpkgs.sources.sample import Sample
-from fdnix.nixpkgs.sources.source import Fetched, Limits, Progress, Source, Unchanged, Work
+from fdnix.nixpkgs.sources.source import Fetched, Source, Unchanged, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

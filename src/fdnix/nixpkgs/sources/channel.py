@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from fdnix.download import apart, cause, downloaded, short_text
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.sources.download import Wanted, cause, downloaded, ended_at, tarball
-from fdnix.nixpkgs.sources.source import Fetched, Unchanged
+from fdnix.nixpkgs.sources.source import Fetched, Unchanged, nixpkgs_file, tarball
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fdnix.nixpkgs.sources.download import Download
+    from fdnix.download import Auth, Download
     from fdnix.nixpkgs.sources.source import Work
 
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _REVISION = re.compile(r"[0-9a-f]{40}")
-_LONGEST_REVISION = 1000
 _REVISION_SECONDS = 30.0
 
 
@@ -46,7 +45,7 @@ class Channel:
                 failing.
         """
         url, auth = _catalogue_url(self.base_url, self.name)
-        wanted = Wanted(
+        wanted = nixpkgs_file(
             url,
             auth,
             absent=f"there is no channel {self.name!r}",
@@ -56,7 +55,7 @@ class Channel:
             known_etag=self.known_etag,
         )
         path = work.directory / f"{self.name}.packages.json.br.part"
-        with downloaded(wanted, path, work) as answer:
+        with downloaded(wanted, path, work.limits, work.progress) as answer:
             if answer.unchanged:
                 yield Unchanged(self.name, self.known_etag or "")
                 return
@@ -67,13 +66,13 @@ class Channel:
                 path=answer.path,
                 source="channel",
                 channel=self.name,
-                revision=_revision(answer, url),
+                revision=_revision(answer, url, auth),
                 etag=answer.etag,
                 tree=tarball(tree, auth if tree.netloc == url.netloc else None),
             )
 
 
-def _catalogue_url(base_url: str, channel: str) -> tuple[httpx.URL, tuple[str, str] | None]:
+def _catalogue_url(base_url: str, channel: str) -> tuple[httpx.URL, Auth | None]:
     """Return the catalogue's URL, and apart from it (for no log to show) the user and password."""
     if not _NAME.fullmatch(channel):
         raise SourceError(
@@ -88,12 +87,12 @@ def _catalogue_url(base_url: str, channel: str) -> tuple[httpx.URL, tuple[str, s
         raise SourceError(
             "NIXPKGS_CHANNEL_URL must be an http or https URL, such as https://channels.nixos.org"
         )
-    auth = (base.username, base.password) if base.userinfo else None
+    base, auth = apart(base)
     path = f"{base.path.rstrip('/')}/{channel}/packages.json.br"
-    return base.copy_with(userinfo=b"", path=path), auth
+    return base.copy_with(path=path), auth
 
 
-def _revision(catalogue: Download, url: httpx.URL) -> str | None:
+def _revision(catalogue: Download, url: httpx.URL, auth: Auth | None) -> str | None:
     """Return the git revision of the catalogue just downloaded, or None if it cannot be had.
 
     A channel's URL redirects to the release it stands at. Asking beside the final URL first gets
@@ -102,25 +101,12 @@ def _revision(catalogue: Download, url: httpx.URL) -> str | None:
     deadline = min(catalogue.deadline, time.monotonic() + _REVISION_SECONDS)
     for place in dict.fromkeys((catalogue.url.join("git-revision"), url.join("git-revision"))):
         # The password for the channel's host is no other host's business.
-        auth = httpx.USE_CLIENT_DEFAULT if place.netloc == url.netloc else None
-        # A connection that is there already would not be traced.
-        headers = {"Connection": "close"}
-        text = b""
+        own = auth if place.netloc == url.netloc else None
         try:
-            with (
-                ended_at(deadline) as trace,
-                catalogue.client.stream(
-                    "GET", place, auth=auth, headers=headers, extensions={"trace": trace}
-                ) as answer,
-            ):
-                for chunk in answer.iter_raw():
-                    text += chunk
-                    if len(text) > _LONGEST_REVISION or time.monotonic() > deadline:
-                        break
+            answer, revision = short_text(catalogue.client, place, deadline, auth=own)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             logger.warning("%s: %s", url.join("git-revision"), cause(error))
             continue
-        revision = text.decode("ascii", "replace").strip()
-        if answer.is_success and time.monotonic() <= deadline and _REVISION.fullmatch(revision):
+        if answer.is_success and _REVISION.fullmatch(revision):
             return revision
     return None

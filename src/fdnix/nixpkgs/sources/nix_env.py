@@ -22,17 +22,17 @@ from urllib.parse import unquote
 import httpx
 import msgspec
 
+from fdnix.download import apart
 from fdnix.errors import SourceError
-from fdnix.nixpkgs.sources.download import tarball
 from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
-from fdnix.nixpkgs.sources.source import Fetched, nameless_file
+from fdnix.nixpkgs.sources.source import Fetched, nameless_file, tarball
 from fdnix.nixpkgs.text import nix_string
 from fdnix.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fdnix.nixpkgs.sources.download import Wanted
+    from fdnix.download import Wanted
     from fdnix.nixpkgs.sources.source import Work
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|channel:|flake:)", re.IGNORECASE)
@@ -210,8 +210,7 @@ def _tarball(address: str) -> Wanted | None:
         return None
     if url.scheme not in {"http", "https"}:
         return None
-    auth = (url.username, url.password) if url.userinfo else None
-    return tarball(url.copy_with(userinfo=b""), auth)
+    return tarball(*apart(url))
 
 
 def _login_for_nix(login: str | None, directory: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from fdnix.nixpkgs.sources.source import Progress
+    from fdnix.download import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +140,7 @@ def _run(
     ):
         output.seek(0)
         output.truncate()
+        progress(0, None)
         try:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             assert process.stderr is not None  # noqa: S101

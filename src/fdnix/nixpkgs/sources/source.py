@@ -1,41 +1,45 @@
-"""What a source is, what it hands over, and the limits it keeps to."""
+"""What a source is, and what it hands over."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+
+from fdnix.download import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from fdnix.nixpkgs.sources.download import Wanted
+    import httpx
+
+    from fdnix.download import Auth, Limits, Progress
 
 
 SourceName = Literal["nixpkgs", "nix-env", "channel", "sample", "file"]
 
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes had so far, and the bytes there will be where that is known."""
+nixpkgs_file = partial(
+    Wanted,
+    url_setting="NIXPKGS_CHANNEL_URL",
+    time_setting="raise NIXPKGS_TIMEOUT",
+    bytes_setting="raise NIXPKGS_MAX_BYTES",
+)
+"""What is to be downloaded where, and as, the settings say."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long a source may take; all times in seconds."""
-
-    total: float = 3600.0
-    connect: float = 20.0
-    read: float = 60.0
-    """The longest silence of a server in the middle of an answer."""
-    most_bytes: int = 1_000_000_000
-    """The bytes that a catalogue has at most, as it comes."""
-    attempts: int = 6
-    """Requests for the catalogue before giving up, the first one included."""
-    backoff: float = 1.0
-    """The first pause between two attempts; each later one is twice as long, up to 30 s."""
+def tarball(url: httpx.URL, auth: Auth | None) -> Wanted:
+    """The tarball of a nixpkgs."""
+    return nixpkgs_file(
+        url,
+        auth,
+        absent="there is no tarball of nixpkgs beside the catalogue",
+        correct="set NIXPKGS_TREE to none or to a nixpkgs",
+        instead="set NIXPKGS_TREE to none or to a nixpkgs",
+    )
 
 
 @dataclass(frozen=True)

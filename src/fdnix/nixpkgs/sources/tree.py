@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from fdnix.nixpkgs.sources.download import downloaded
-from fdnix.nixpkgs.tree.files import in_directory, in_tarball
+from fdnix.download import downloaded
+from fdnix.nixpkgs.tree.files import in_directory, in_tarball, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fdnix.nixpkgs.sources.download import Wanted
-    from fdnix.nixpkgs.sources.source import Fetched, Work
+    from fdnix.download import Wanted
+    from fdnix.nixpkgs.sources.source import Work
     from fdnix.nixpkgs.tree import TreeSource
     from fdnix.nixpkgs.tree.files import Skip, TreeFile
 
@@ -30,13 +30,20 @@ def tree_source(setting: str, source: str) -> TreeSource | None:
     return "nixpkgs" if source in {"nixpkgs", "nix-env"} else None
 
 
-def tree_place(setting: str, fetched: Fetched) -> Path | Wanted | None:
-    """Where the tree is that `setting` asks for; None where it is nowhere."""
+def tree_place(setting: str, place: Path | Wanted | None) -> Path | Wanted | None:
+    """Where the tree is that `setting` asks for; None where it is nowhere.
+
+    `place` is that of the nixpkgs which the catalogue was made from.
+    """
     if setting != "auto":
         return None if setting == "none" else Path(setting)
-    place = fetched.tree
     # What was evaluated may be a file of the user's own that imports nixpkgs.
     return None if isinstance(place, Path) and not (place / "pkgs").is_dir() else place
+
+
+def tree_state(place: Path | Wanted | None) -> str | None:
+    """What tells the tree at `place` from an older one; None unless it is on this machine."""
+    return state(place) if isinstance(place, Path) else None
 
 
 @contextmanager
@@ -56,5 +63,6 @@ def tree_files(place: Path | Wanted, work: Work, skip: Skip) -> Iterator[Iterato
         else:
             yield in_tarball(place, work.directory, max_bytes=most, skip=skip)
         return
-    with downloaded(place, work.directory / "nixexprs.tar.xz.part", work) as arrived:
+    part = work.directory / "nixexprs.tar.xz.part"
+    with downloaded(place, part, work.limits, work.progress) as arrived:
         yield in_tarball(arrived.path, work.directory, max_bytes=most, skip=skip)

@@ -7,8 +7,9 @@ import re
 import stat
 import tarfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
@@ -93,18 +94,35 @@ def in_directory(root: Path, skip: Skip = ignored) -> Iterator[TreeFile]:
         raise DataError(f"{root}: is no nixpkgs: it has no folder pkgs")
     if (programs := root / PROGRAMS).is_file() and not programs.is_symlink():
         yield TreeFile(PROGRAMS, place=programs)
-    yield from _files(root, "", [REVISION], skip)
+    for path in _paths(root):
+        if (content := _content(root / path, path, skip)) is not None:
+            yield TreeFile(path, content)
+
+
+def state(place: Path) -> str:
+    """What tells a tree, a directory or a tarball, from what was there before, in hexadecimal.
+
+    Made of the place, and of the sizes and times of the files that are read: git's revision would
+    not tell what was not committed. All of nixpkgs takes 0.8 s.
+    """
+    real = Path(os.path.realpath(place))
+    digest = sha256(f"{real}\n".encode(errors="surrogateescape"))
+    for path in (PROGRAMS, *_paths(real)) if real.is_dir() else ("",):
+        with suppress(OSError):
+            status = (real / path).lstat()
+            told = f"{path} {status.st_size} {status.st_mtime_ns}\n"
+            digest.update(told.encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _paths(root: Path) -> Iterator[str]:
+    """The files below `root` that are read, but for `PROGRAMS`, always in the same order."""
+    yield REVISION
     for top in dict.fromkeys(folder.partition("/")[0] for folder in _FOLDERS):
         for folder, folders, names in os.walk(root / top):
             folders.sort()
             below = os.path.relpath(folder, root) + "/"
-            yield from _files(root, below, sorted(names), skip)
-
-
-def _files(root: Path, below: str, names: list[str], skip: Skip) -> Iterator[TreeFile]:
-    for path in (below + name for name in names):
-        if wanted(path) and (content := _content(root / path, path, skip)) is not None:
-            yield TreeFile(path, content)
+            yield from filter(wanted, (below + name for name in sorted(names)))
 
 
 def _content(file: Path, path: str, skip: Skip) -> bytes | None:

@@ -69,7 +69,10 @@ CREATE OR REPLACE MACRO fdnix_no_filters(query) AS
                         WHEN list_contains({flag_names}, lower(trim(regexp_extract(piece, ':(.*)', 1), ' "')))
                         THEN {{'edits': 0, 'word': 'is'}}
                         ELSE fdnix_likest(lower(regexp_extract(piece, '[A-Za-z]+')), {keys}) END}}),
-            lambda key: key.near.edits <= length(key.asked) // 3),
+            -- Of two letters much is a slip from `is` (id:, as:), which takes none but the values above.
+            lambda key: key.near.edits <= CASE key.near.word
+                WHEN 'is' THEN length(key.asked) // 3
+                ELSE greatest(length(key.asked) // 3, 1) END),
         lambda key: concat('there is no filter ', key.asked, ':; there is ', key.near.word, ':'))
     || list_transform(
         list_filter(

@@ -28,6 +28,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaigns.steps import steps
 from fdnix import pipeline
 from fdnix.aws import aws_client
 from fdnix.embedding.bedrock.on_demand import WORKERS
@@ -168,7 +169,8 @@ def campaign(where: Place, signals: list[signal.Signals], seed: int) -> Outcome:
     seconds = time.monotonic() - began
     usual = _left(first, variables)
     shutil.rmtree(first)
-    for number, sent in enumerate(signals):
+    for number in steps(len(signals)):
+        sent = signals[number]
         at = where.directory / f"run-{number}"
         shutil.copytree(where.directory / "before", at)
         variables = _bedrock_variables() if where.bedrock else {}

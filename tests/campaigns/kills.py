@@ -217,6 +217,8 @@ def _end_one(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Who stops the campaign does not stop the run.
+        process_group=0,
     ) as process:
         try:
             process.wait(moment)

@@ -1,6 +1,6 @@
 """Reads catalogues with something wrong in them: none may end in an exception or lose a good row.
 
-Example: python tests/campaigns/catalogues.py --count 20000
+Example: PYTHONPATH=src:tests python tests/campaigns/catalogues.py --count 20000
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import brotli
 import zstandard
 
+from campaigns.steps import steps
 from fdnix.embedding.text import content_hash, embedding_text
 from fdnix.errors import DataError
 from fdnix.nixpkgs.catalog import decode, read_catalog
@@ -113,7 +114,7 @@ def campaign(count: int, seed: int, directory: Path) -> Outcome:
     sample = _sample()
     outcome = Outcome()
     path = directory / "packages"
-    for number in range(count):
+    for number in steps(count):
         good = set(chance.sample(sorted(sample), _GOOD))
         members = [json.dumps(name).encode() + b":" + sample[name] for name in sorted(good)]
         whole = number % 2 == 0

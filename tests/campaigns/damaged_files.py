@@ -1,6 +1,7 @@
 """Opens damaged databases: each is answered from or refused in words, none ends in an exception.
 
-Example: python tests/campaigns/damaged_files.py out/fdnix-data.duckdb out/fdnix.duckdb --count 500
+Example: PYTHONPATH=src:tests python tests/campaigns/damaged_files.py out/fdnix-data.duckdb \
+out/fdnix.duckdb --count 500
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from campaigns.steps import steps
 from fdnix.database.sizes import database_info
 from fdnix.embedding import local
 from fdnix.errors import FdnixError
@@ -129,7 +131,7 @@ def campaign(files: list[Path], count: int, seed: int, directory: Path) -> Outco
     outcome = Outcome()
     originals = [file.read_bytes() for file in files]
     forking = multiprocessing.get_context("fork")
-    for number in range(count):
+    for number in steps(count):
         content = bytearray(originals[number % len(originals)])
         damage = chance.choice(_DAMAGES)
         damage(content, chance)

@@ -22,12 +22,13 @@ import tempfile
 import time
 import traceback
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaigns.steps import steps
 from fdnix import pipeline
 from fdnix.aws import aws_client
 from fdnix.embedding.bedrock.on_demand import WORKERS
@@ -93,8 +94,9 @@ def place(*, aws: bool) -> Iterator[Place]:
     )
     packages = sample.get("packages", sample)
     most = {name: entry for n, (name, entry) in enumerate(packages.items()) if n % 10}
-    with tempfile.TemporaryDirectory() as name, _servers(aws=aws) as bedrock:
-        directory = Path(name)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bedrock = stack.enter_context(aws_servers()) if aws else None
         (directory / "before").mkdir()
         catalogue = directory / "packages.json"
         catalogue.write_text(json.dumps(most))
@@ -105,10 +107,8 @@ def place(*, aws: bool) -> Iterator[Place]:
 
 
 @contextmanager
-def _servers(*, aws: bool) -> Iterator[BedrockServer | None]:
-    if not aws:
-        yield None
-        return
+def aws_servers() -> Iterator[BedrockServer]:
+    """Yield a Bedrock, and have boto3 be led to it and to an S3 of its own."""
     moto = MotoServer()
     moto.start()
     bedrock = BedrockServer(moto.url)
@@ -138,8 +138,8 @@ def _local(at: Path, catalogue: Path, **overrides: object) -> Settings:
     )
 
 
-def _bedrock_variables() -> dict[str, str]:
-    """What has a run use Bedrock and a bucket that is new."""
+def bedrock_variables() -> dict[str, str]:
+    """The settings of a run that uses Bedrock and a new bucket."""
     bucket = f"fdnix-{uuid.uuid4().hex[:12]}"
     aws_client("s3", bedrock_server.REGION).create_bucket(Bucket=bucket)
     return {
@@ -160,7 +160,7 @@ def campaign(where: Place, signals: list[signal.Signals], seed: int) -> Outcome:
     chance = random.Random(seed)
     outcome = Outcome()
     # How long an undisturbed run takes, and what it leaves.
-    variables = _bedrock_variables() if where.bedrock else {}
+    variables = bedrock_variables() if where.bedrock else {}
     first = where.directory / "first"
     shutil.copytree(where.directory / "before", first)
     began = time.monotonic()
@@ -168,10 +168,11 @@ def campaign(where: Place, signals: list[signal.Signals], seed: int) -> Outcome:
     seconds = time.monotonic() - began
     usual = _left(first, variables)
     shutil.rmtree(first)
-    for number, sent in enumerate(signals):
+    for number in steps(len(signals)):
+        sent = signals[number]
         at = where.directory / f"run-{number}"
         shutil.copytree(where.directory / "before", at)
-        variables = _bedrock_variables() if where.bedrock else {}
+        variables = bedrock_variables() if where.bedrock else {}
         if where.bedrock:
             where.bedrock.charged.clear()
         moment = chance.uniform(0, seconds)
@@ -215,6 +216,8 @@ def _end_one(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Who stops the campaign does not stop the run.
+        process_group=0,
     ) as process:
         try:
             process.wait(moment)

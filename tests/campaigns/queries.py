@@ -1,6 +1,6 @@
 """Throws random queries at an index: none may end in an exception, none may take long.
 
-Example: python tests/campaigns/queries.py out/fdnix.duckdb --count 50000
+Example: PYTHONPATH=src:tests python tests/campaigns/queries.py out/fdnix.duckdb --count 50000
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from campaigns.steps import steps
 from fdnix.database.connection import connect
 from fdnix.search import SearchIndex
 from fdnix.search.filters import FILTERS
@@ -95,7 +96,7 @@ def campaign(path: Path, count: int, seed: int, compare: int) -> Outcome:
     with SearchIndex.open(path) as index, connect(path, read_only=True, extensions=()) as client:
         known = client.execute("SELECT word FROM search_vocabulary USING SAMPLE 2000").fetchall()
         words = _WORDS + [word for (word,) in known]
-        for number in range(count):
+        for number in steps(count):
             text = query(chance, words)
             outcome.queries += 1
             before = time.process_time()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
+TESTS = Path(__file__).parents[1]
+SOURCE = TESTS.parent / "src"
 
 
 def schema(path: Path) -> str:
@@ -134,3 +140,14 @@ def test_no_package_and_no_malformed_one_is_ever_lost(tmp_path: Path) -> None:
     with connect(settings.output_path, read_only=True) as connection:
         rejected = connection.execute("SELECT package_id FROM rejected_packages").fetchall()
     assert rejected == [("bad",), ("worse",)]
+
+
+def test_ctrl_c_while_packages_are_written_is_an_interruption_and_no_crash(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "support.interrupted", tmp_path / "fdnix-data.duckdb"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [SOURCE, TESTS]))},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert json.loads(ended.stdout) == ["sample.json"]

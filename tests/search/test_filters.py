@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fdnix.database.connection import connect
+from fdnix.database.file_info import read_file_info
 from fdnix.search import Filters
+from fdnix.search.macros import create_own_macros
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +101,30 @@ def test_an_excluded_word_must_not_occur(index: SearchIndex) -> None:
     assert kept.hits
     assert not any("vim" in (hit.description or "").lower().split() for hit in kept.hits)
     assert "neovim" in [hit.package_id for hit in index.search("editor vim", limit=EVERY).hits]
+
+
+@pytest.mark.parametrize("word", ["a", "of"])
+def test_an_excluded_word_of_one_or_two_letters_may_stand_within_others(
+    index: SearchIndex, word: str
+) -> None:
+    asked = index.search("editor", limit=EVERY)
+    kept = index.search(f"editor -{word}", limit=EVERY)
+    texts = [(hit.description or "").lower() for hit in kept.hits]
+    assert 0 < kept.total < asked.total
+    assert not any(word in re.findall("[a-z0-9]+", text) for text in texts)
+    assert any(word in text for text in texts)
+
+
+def test_an_excluded_word_of_one_or_two_letters_may_be_part_of_a_name(minified: Path) -> None:
+    with connect(minified, read_only=True, extensions=()) as connection:
+        create_own_macros(connection, read_file_info(connection, minified, kind="minified"))
+        rows = connection.execute(
+            "SELECT path FROM (SELECT unnest(?) AS path) "
+            "WHERE fdnix_text_passes(fdnix_filters('-x -gl -é -7', NULL, NULL, NULL, NULL, false, "
+            "false, false, false, false), path, path)",
+            [["libX11", "openGL", "GLib", "xGLy", "caf_é", "php7x", "php70", "linux"]],
+        ).fetchall()
+    assert [path for (path,) in rows] == ["GLib", "php70", "linux"]
 
 
 def test_filters_that_exclude_everything_find_nothing(index: SearchIndex) -> None:

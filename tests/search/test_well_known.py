@@ -10,7 +10,7 @@ import pytest
 from support.catalogues import real_names
 
 LINES = (resources.files("fdnix.search") / "well_known.tsv").read_text("ascii").splitlines()
-LEVELS = {name: level for name, level in (line.split("\t") for line in LINES)}
+LEVELS = dict(line.split("\t") for line in LINES)
 
 NOT_IN_THE_CATALOGUE = {"cabal-install", "git-annex", "hadolint", "hledger", "pandoc", "shellcheck"}
 """Those of the Haskell set, which the catalogue of the tests is without."""

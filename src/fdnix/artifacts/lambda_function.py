@@ -17,6 +17,7 @@ from fdnix.artifacts.lambda_layer import write_zip
 from fdnix.aws import aws_client, explained
 from fdnix.database.atomic import make_directory
 from fdnix.errors import DataError, SettingsError
+from fdnix.process_group import mortal_group
 from fdnix.progress import log
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def _install_wheels(folder: Path, runtime: Runtime, architecture: Architecture) 
     command += [f"--python-version={runtime.removeprefix('python')}"]
     command += [f"--platform={platform}" for platform in platforms]
     command += [f"{name}=={version(name)}" for name in _PACKAGES]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    with mortal_group() as group:
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=False, process_group=group
+        )
     if done.returncode:
         raise SettingsError(
             f"pip cannot have the wheels for {runtime} on {architecture}: "

@@ -87,7 +87,7 @@ def connect(
         read_only: whether it is only read.
         extensions: DuckDB's extensions that are needed.
         extension_directory: where they lie, when not in their wheels.
-        options: DuckDB's options, for all cursors too; a connection that only reads takes none later.
+        options: DuckDB's options, for all cursors too; who only reads can set none later.
 
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or in use by a writer.

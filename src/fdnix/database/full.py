@@ -149,18 +149,17 @@ def _insert(
     tree: Tree | None,
 ) -> tuple[int, int]:
     remaining = iter(rows)
+    packages = 0
     bad: list[Rejected] = []
-    written: list[Future[int]] = []
     # DuckDB writes one part while Python reads the next.
-    with progress("packages", expected) as advance, _writer(connection) as writer:
+    with progress("packages", expected) as advance, _writer(connection) as write:
         while batch := list(islice(remaining, _ROWS_PER_BATCH)):
             good = [row for row in batch if not isinstance(row, Rejected)]
             if good:
-                arrow = package_table(good, [content_hash(package) for package in good], tree)
-                written.append(writer.submit(_insert_packages, connection, arrow))
+                write(package_table(good, [content_hash(package) for package in good], tree))
+            packages += len(good)
             bad += [row for row in batch if isinstance(row, Rejected)]
             advance(len(batch))
-    packages = sum(part.result() for part in written)
     if bad:
         _log_rejected(bad)
         arrow = pa.table(
@@ -176,28 +175,49 @@ def _insert(
 
 
 @contextmanager
-def _writer(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecutor]:
-    """Yield a thread that writes with `connection`, and that has ended when the block has."""
-    writer = ThreadPoolExecutor(max_workers=1)
+def _writer(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[pa.Table], None]]:
+    """Yield what hands packages to a thread, which has written them when the block ends.
+
+    However the block ends, the thread does not use `connection` any more: closing it under the
+    thread would crash DuckDB.
+    """
+    thread = ThreadPoolExecutor(max_workers=1)
+    parts: list[Future[None]] = []
     try:
-        yield writer
+        yield lambda packages: parts.append(thread.submit(_insert_packages, connection, packages))
+        for part in parts:
+            part.result()
+    except BaseException:
+        for part in parts:
+            part.cancel()
+        connection.interrupt()
+        raise
     finally:
+        _await(thread.submit(int))
+        thread.shutdown(wait=False)
+
+
+def _await(last: Future[int]) -> None:
+    """Wait for `last`, also where Ctrl-C comes meanwhile, which is then raised.
+
+    A thread that is joined counts as ended once a signal came, in Python before 3.13.
+    """
+    stopped: BaseException | None = None
+    while not last.done():
         try:
-            writer.shutdown()
-        except BaseException:
-            # Ctrl-C while it is waited for: closing the connection under it would crash DuckDB.
-            connection.interrupt()
-            writer.shutdown()
-            raise
+            last.result()
+        except (KeyboardInterrupt, SystemExit) as error:
+            stopped = error
+    if stopped:
+        raise stopped
 
 
-def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> int:
+def _insert_packages(connection: duckdb.DuckDBPyConnection, arrow: pa.Table) -> None:
     connection.register("arrow", arrow)
     connection.execute(
         "INSERT INTO packages BY NAME SELECT *, ? AS indexed_at FROM arrow", [datetime.now(UTC)]
     )
     connection.unregister("arrow")
-    return arrow.num_rows
 
 
 def _insert_tree(connection: duckdb.DuckDBPyConnection, tree: Tree) -> dict[str, object]:

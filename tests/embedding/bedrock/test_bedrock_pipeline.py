@@ -14,7 +14,10 @@ from click.testing import CliRunner
 from fdnix import pipeline
 from fdnix.cli import cli
 from fdnix.database.connection import connect
+from fdnix.embedding.bedrock.batch import bedrock_provider
+from fdnix.embedding.phase import embed_database
 from fdnix.errors import AwsError, SettingsError, UnfinishedError
+from support.batch_texts import keys
 from support.bedrock_server import Outcome
 
 if TYPE_CHECKING:
@@ -186,6 +189,21 @@ def test_a_host_that_kept_an_older_database_goes_on_with_the_newer_one_in_s3(
     assert report.metadata.unchanged
     assert report.embedding
     assert report.embedding.embedded == 0
+    assert set(bedrock.charged.values()) == {1}
+
+
+def test_what_a_run_stored_and_could_not_confirm_is_removed_by_the_next(
+    bedrock: BedrockServer, settings: Settings, s3: S3Client, bucket: str, tmp_path: Path
+) -> None:
+    here = container(settings, tmp_path).replace(bedrock_batch_size=250)
+    pipeline.run(here.replace(processing_mode="metadata"))
+    # As a run that is killed between its last two steps.
+    embed_database(here.output_path, bedrock_provider(here), hnsw=pipeline.hnsw_options(here))
+    assert any("fdnix-batch/" in key for key in keys(s3, bucket))
+    report = pipeline.run(here)
+    assert report.embedding
+    assert report.embedding.embedded == 0
+    assert not any("fdnix-batch/" in key for key in keys(s3, bucket))
     assert set(bedrock.charged.values()) == {1}
 
 

@@ -140,6 +140,7 @@ class BatchRun:
         )
         self._collected: list[Job] = []
         self._answered: dict[str, NDArray[np.float32]] = {}
+        self._taken_up = False
 
     def vectors(self, pending: Iterable[Text]) -> Iterator[Vectors | Failure]:
         """Vectors as they are had, and the records that have none.
@@ -155,9 +156,9 @@ class BatchRun:
             UnfinishedError: when jobs are still under way after BEDROCK_MAX_WAIT_TIME.
             AwsError: when AWS refuses a call.
         """
-        under_way, kept = self._take_up(self._ledger.adopt())
-        self._answered = dict(_good(self._files.answers(), self._dimensions))
-        plan = self._plan(pending, under_way, kept)
+        kept = self._kept()
+        under_way, ended = self._take_up()
+        plan = self._plan(pending, under_way, kept | ended)
         try:
             self._admit(plan)
             for name, hashes in plan.kept.items():
@@ -184,8 +185,11 @@ class BatchRun:
         """Say that all that was yielded is stored for good: jobs and answers in S3 are removed.
 
         Their vectors stay among the finished ones. With BEDROCK_KEEP_FILES the jobs' files stay
-        too, marked as collected.
+        too, marked as collected. Where nothing was asked for, what an earlier run stored and could
+        not confirm any more is confirmed.
         """
+        if not self._taken_up:
+            self._take_up()
         if self._answered:
             hashes = sorted(self._answered)
             name = hashlib.blake2b("".join(hashes).encode(), digest_size=16).hexdigest()
@@ -201,23 +205,28 @@ class BatchRun:
         self._collected = []
         self._answered = {}
 
-    def _take_up(self, adopted: list[Job]) -> tuple[list[Job], dict[str, str]]:
-        """The adopted jobs that are under way, and where each finished vector is kept.
+    def _kept(self) -> dict[str, str]:
+        """Where each finished vector is kept; none where every text is to be embedded again."""
+        if self._settings.force_rebuild_embeddings:
+            return {}
+        return {each: name for name, hashes in self._files.kept_hashes() for each in hashes}
 
-        Where every text is to be embedded again, only what no run confirmed yet counts as finished.
+    def _take_up(self) -> tuple[list[Job], dict[str, str]]:
+        """The jobs of earlier runs that are under way, and where the vectors of others are kept.
+
+        What no run confirmed yet counts as finished also where every text is to be embedded again.
         """
-        kept: dict[str, str] = {}
-        if not self._settings.force_rebuild_embeddings:
-            for name, hashes in self._files.kept_hashes():
-                kept |= dict.fromkeys(hashes, name)
         under_way = []
-        for job in adopted:
+        kept: dict[str, str] = {}
+        for job in self._ledger.adopt():
             status = self._ledger.status(job)
             if status is None or not status.ended:
                 under_way.append(job)
                 continue
             name, reading = self._finish(job, status)
             kept |= dict.fromkeys(reading.good, name)
+        self._answered = dict(_good(self._files.answers(), self._dimensions))
+        self._taken_up = True
         return under_way, kept
 
     def _plan(

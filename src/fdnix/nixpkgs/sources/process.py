@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from fdnix.process_group import mortal_group, signal_group
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -128,7 +130,7 @@ def _run(
     with (
         _stop_signals() as stops,
         selectors.DefaultSelector() as selector,
-        _mortal_group() as group,
+        mortal_group() as group,
         subprocess.Popen(  # noqa: S603 - no shell, and paths are absolute
             command,
             env=env,
@@ -185,36 +187,11 @@ def _end(process: subprocess.Popen[bytes], group: int) -> None:
     """End the process and its group: kindly, then not."""
     try:
         with suppress(subprocess.TimeoutExpired):
-            _signal_group(group, signal.SIGTERM)
+            signal_group(group, signal.SIGTERM)
             process.wait(_GRACE_SECONDS)
     finally:
-        _signal_group(group, signal.SIGKILL)
+        signal_group(group, signal.SIGKILL)
         process.wait()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    # macOS answers PermissionError for a group of which only an unreaped leader is left.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-@contextmanager
-def _mortal_group() -> Iterator[int]:
-    """Yield a group of processes that ends with the block, and with this process.
-
-    A shell leads it and waits for the end of a pipe, whose other end is this process's alone: the
-    kernel closes it however this process ends. The group's number stays taken as long as there is
-    the shell.
-    """
-    with subprocess.Popen(
-        ["/bin/sh", "-c", "trap '' HUP INT TERM; read -r _; kill -KILL 0"],
-        stdin=subprocess.PIPE,
-        process_group=0,
-    ) as watch:
-        try:
-            yield watch.pid
-        finally:
-            _signal_group(watch.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -262,7 +239,7 @@ def _raise_stop(reader: int) -> None:
 
 def aside(command: list[str], env: dict[str, str] | None = None) -> str | None:
     """Return what a quick command prints, or None where it fails; it needs no store by default."""
-    with suppress(OSError, subprocess.SubprocessError), _mortal_group() as group:
+    with suppress(OSError, subprocess.SubprocessError), mortal_group() as group:
         done = subprocess.run(  # noqa: S603
             command,
             env={"NIX_REMOTE": "dummy://"} | os.environ if env is None else env,

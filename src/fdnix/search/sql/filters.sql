@@ -13,7 +13,10 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
             'phrases': fdnix_phrases(pieces, ''),
             'no_phrases': fdnix_phrases(pieces, '-'),
             'excluded': fdnix_excluded_words(pieces),
-            'excluded_runs': fdnix_excluded_runs(pieces)
+            'excluded_runs': fdnix_excluded_runs(pieces),
+            'excluded_long': list_filter(
+                fdnix_excluded_longest(pieces), lambda word: NOT fdnix_is_short(word)),
+            'excluded_short': fdnix_short_patterns(fdnix_excluded_longest(pieces))
         }}),
         lambda f: {any_asked}
     )[1];

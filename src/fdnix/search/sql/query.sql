@@ -67,18 +67,52 @@ CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
 CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
     list_transform(
         list_filter(fdnix_excluded(pieces), lambda words: len(words) > 1),
-        lambda words: {
-            'longest': list_reverse_sort(
-                list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word,
-            'words': fdnix_spaced(words)});
+        lambda words: fdnix_spaced(words));
 
--- Whether some text holds any of some strings. Most lists have one: a function over the list, many times
--- slower, is for those that do not.
-CREATE OR REPLACE MACRO fdnix_holds_any(held, strings) AS
+-- The longest word of each that is excluded: no text holds that without it.
+CREATE OR REPLACE MACRO fdnix_excluded_longest(pieces) AS
+    list_transform(
+        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
+        lambda words: list_reverse_sort(
+            list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word);
+
+-- Words of one or two letters stand within others in nearly every text. What is like none of these
+-- patterns holds none of them as a word: [['in', 'of']] -> ['*[!a-z0-9][io][nf][!a-z0-9]*'].
+CREATE OR REPLACE MACRO fdnix_is_short(word) AS regexp_full_match(word, '[a-z0-9]{1,2}');
+
+CREATE OR REPLACE MACRO fdnix_short_patterns(words) AS
+    list_transform(
+        list_filter(
+            list_transform([1, 2], lambda size:
+                list_filter(words, lambda w: fdnix_is_short(w) AND length(w) = size)),
+            lambda same: len(same) > 0),
+        lambda same: concat(
+            '*[!a-z0-9][',
+            array_to_string(list_transform(same, lambda w: w[1]), ''),
+            CASE WHEN length(same[1]) = 2
+            THEN '][' || array_to_string(list_transform(same, lambda w: w[2]), '') END,
+            '][!a-z0-9]*'));
+
+-- Whether some text holds any of some strings. Most lists have one: a function over the list is for
+-- those that have more, and the text is named, since DuckDB would make it anew for each string.
+CREATE OR REPLACE MACRO fdnix_holds_any(text, strings) AS
     CASE len(strings)
         WHEN 0 THEN false
-        WHEN 1 THEN contains(held, strings[1])
-        ELSE len(list_filter(strings, lambda x: contains(held, x))) > 0 END;
+        WHEN 1 THEN contains(text, strings[1])
+        ELSE list_transform([text], lambda held:
+            len(list_filter(strings, lambda x: contains(held, x))) > 0)[1] END;
+
+-- Whether a path may have a part of one or two letters or digits, as fdnix_name_parts cuts it.
+CREATE OR REPLACE MACRO fdnix_has_short_part(path) AS
+    regexp_matches(path, concat(
+        '(?:^|[^a-z])[a-zA-Z]{1,2}(?:$|[^a-z])|[A-Z][a-zA-Z]?(?:$|[^a-z])|',
+        '(?:^|[^0-9])[0-9]{1,2}(?:$|[^0-9])|[^\x00-\x7F]'));
+
+CREATE OR REPLACE MACRO fdnix_is_like_any(text, patterns) AS
+    CASE len(patterns)
+        WHEN 0 THEN false
+        WHEN 1 THEN text GLOB patterns[1]
+        ELSE text GLOB patterns[1] OR text GLOB patterns[2] END;
 
 -- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
 -- that they are looked at only where something is asked of them, and cut into words only where they
@@ -91,15 +125,16 @@ CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
         ELSE list_transform([lower(texts)], lambda held:
             len(list_filter(f.phrases, lambda x: NOT contains(held, x))) = 0)[1] END
     AND CASE WHEN len(f.no_phrases) = 0 THEN true ELSE NOT fdnix_holds_any(lower(texts), f.no_phrases) END
-    AND CASE WHEN len(f.excluded) = 0 THEN true
-        WHEN NOT fdnix_holds_any(lower(strip_accents(texts)), f.excluded) THEN true
+    AND CASE WHEN len(f.excluded) + len(f.excluded_runs) = 0 THEN true
+        WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long)
+            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN true
         ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
-            AND NOT list_has_any(fdnix_name_parts(path), f.excluded) END
-    AND CASE WHEN len(f.excluded_runs) = 0 THEN true
-        WHEN list_transform([lower(strip_accents(texts))], lambda held:
-            len(list_filter(f.excluded_runs, lambda x: contains(held, x.longest))) = 0)[1] THEN true
-        ELSE list_transform([fdnix_spaced(fdnix_words(texts))], lambda held:
-            len(list_filter(f.excluded_runs, lambda x: contains(held, x.words))) = 0)[1] END;
+            AND (len(f.excluded_runs) = 0
+                OR NOT fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs)) END
+    AND CASE WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN true
+        WHEN NOT fdnix_has_short_part(path) AND NOT fdnix_holds_any(fdnix_folded(path), f.excluded_long)
+        THEN true
+        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

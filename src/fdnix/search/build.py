@@ -170,7 +170,7 @@ def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | Non
 
 
 def _well_known() -> pa.Table:
-    """How widely packages are known: `name`, and `level`, from 1 (to some of a field) to 4 (to all)."""
+    """How widely packages are known: `name`, and `level`, 1 (to some in a field) to 4 (to all)."""
     with (resources.files("fdnix.search") / "well_known.tsv").open("rb") as file:
         return csv.read_csv(
             file,

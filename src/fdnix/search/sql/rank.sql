@@ -26,6 +26,11 @@ asked AS MATERIALIZED (
             ELSE fdnix_weights().many_words END AS weights,
         -- A query of filters alone lists all that passes them.
         filters IS NOT NULL AND len(q.parsed.words) = 0 AS lists_all,
+        -- Nothing of the query is known as it stands: all that is found is spelt like it, or of like
+        -- meaning.
+        len(q.parsed.words) > 0
+            AND len(list_filter(q.terms, lambda t: t.slot >= 0)) = 0
+            AND len(list_filter(q.names, lambda n: n.how <> 'spelling')) = 0 AS guessed,
         list_sum(q.idfs) AS worth,
         255 * sqrt(list_inner_product(q.idfs, q.idfs)) AS norm
     FROM (SELECT question AS q)
@@ -104,13 +109,19 @@ compared AS (
         )
         AND (filters IS NULL OR g.entry_id IN (SELECT entry_id FROM allowed))
 ),
-ranked AS MATERIALIZED (
+scored AS MATERIALIZED (
     SELECT
         entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
         round(fdnix_score(
             vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior, popularity,
             weights), 6) AS score
     FROM compared AS c CROSS JOIN (SELECT weights FROM asked)
+),
+-- Of guesses the best are enough.
+ranked AS MATERIALIZED (
+    FROM scored
+    WHERE NOT (SELECT guessed FROM asked)
+        OR score >= (SELECT min(score) FROM (SELECT score FROM scored ORDER BY score DESC LIMIT 10))
 ),
 top AS MATERIALIZED (
     FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits

@@ -188,7 +188,7 @@ class BatchRun:
         too, marked as collected. Where nothing was asked for, what an earlier run stored and could
         not confirm any more is confirmed.
         """
-        if not self._taken_up:
+        if not self._taken_up and (self._files.jobs() or any(self._files.answers())):
             self._take_up()
         if self._answered:
             hashes = sorted(self._answered)

@@ -71,8 +71,6 @@ class Ledger:
     def adopt(self) -> list[Job]:
         """The jobs of earlier runs whose output is still to be had."""
         left = self._files.jobs()
-        if not left:
-            return []
         listed = {
             name: status
             for uri, status in jobs.jobs_by_input(self._bedrock).items()

@@ -83,8 +83,8 @@ class Parts:
 class Hit:
     """One entry found: the columns of its best variant, and all its variants' attribute paths.
 
-    `popularity`, from 0 to 1, is how likely a public list of software names it, guessed from
-    nixpkgs.
+    `popularity`, from 0 to 1, is how likely a public list of software names it, as far as can be
+    guessed.
     """
 
     package_id: str

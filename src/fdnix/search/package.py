@@ -53,7 +53,7 @@ class Package:
 
     `position` is file and line in nixpkgs, `source_url` the same at the revision that was indexed,
     None where that is not known. `known_vulnerabilities` are in nixpkgs' words. `popularity`, from
-    0 to 1, is how likely a public list of software names it, guessed from nixpkgs. `aliases` are
+    0 to 1, is how likely a public list of software names it, as a guess. `aliases` are
     what else nixpkgs calls it, or did. `variants` are all attribute paths of its entry, this one
     among them, likeliest first.
     """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fdnix.nixpkgs.attribute import base, family, split
+from fdnix.nixpkgs.attribute import base, family, split, unversioned
 
 _plain = st.from_regex(r"[A-Za-z_][A-Za-z0-9_'-]*", fullmatch=True)
 _odd = st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=1)
@@ -113,3 +113,16 @@ def test_variants_share_their_base(name: str, major: int, minor: int) -> None:
     version = f"{major}.{minor}.1"
     variants = (name, f"{name}_{major}", f"{name}{major}_{minor}", f"{name}-unwrapped")
     assert {base(variant, version) for variant in variants} == {name}
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "expected"),
+    [
+        ("ripgrep", "15.1", "ripgrep"),
+        ("postgresql_17", "17.10", "postgresql"),
+        ("python313Packages.pandas", "2.3", "pythonPackages.pandas"),
+        ("kdePackages.kate", None, "kdePackages.kate"),
+    ],
+)
+def test_a_path_without_versions(path: str, version: str | None, expected: str) -> None:
+    assert unversioned(path, version) == expected

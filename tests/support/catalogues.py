@@ -72,7 +72,6 @@ def real_names() -> frozenset[str]:
     folder = Path(os.environ["FDNIX_TEST_DATA"]) / "nixpkgs-26.11"
     names = set()
     for path, raw in read_catalog(folder / "packages-info.json.br").entries.items():
-        attribute_set, name = attribute.split(path)
-        base = attribute.base(name, msgspec.json.decode(raw, type=_Versioned).version)
-        names |= {path, f"{attribute.family(attribute_set)}.{base}" if attribute_set else base}
+        version = msgspec.json.decode(raw, type=_Versioned).version
+        names |= {path, attribute.unversioned(path, version)}
     return frozenset(names)

@@ -76,5 +76,12 @@ def base(attribute: str, version: str | None) -> str:
     return name or attribute
 
 
+def unversioned(path: str, version: str | None) -> str:
+    """The path without versions: `python313Packages.pandas` is `pythonPackages.pandas`."""
+    attribute_set, attribute = split(path)
+    name = base(attribute, version)
+    return name if attribute_set is None else f"{family(attribute_set)}.{name}"
+
+
 def _digits(text: str) -> str:
     return _NO_DIGITS.sub("", text)

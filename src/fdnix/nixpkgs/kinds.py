@@ -11,15 +11,16 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from fdnix.nixpkgs import attribute
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def kinds(package_id: str, set_family: str | None, base_name: str) -> tuple[str, ...]:
-    """The phrases of the attribute path, else of its name without versions."""
+def kinds(path: str, version: str | None) -> tuple[str, ...]:
+    """The phrases of the attribute path, else of what it is without versions."""
     table = _table()
-    name = f"{set_family}.{base_name}" if set_family else base_name
-    return table.get(package_id) or table.get(name, ())
+    return table.get(path) or table.get(attribute.unversioned(path, version), ())
 
 
 @cache

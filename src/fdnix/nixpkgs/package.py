@@ -101,7 +101,7 @@ class Package(msgspec.Struct, frozen=True, gc=False):
     @property
     def kinds(self) -> tuple[str, ...]:
         """What it is in the words of those who look for one; of well-known packages alone."""
-        return kinds(self.package_id, self.set_family, self.base_name)
+        return kinds(self.package_id, self.version)
 
 
 class MalformedError(ValueError):

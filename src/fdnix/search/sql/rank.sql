@@ -143,7 +143,7 @@ hits AS MATERIALIZED (
     WHERE entry_id IN (SELECT entry_id FROM top)
         AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
 ),
-entries AS (
+by_entry AS (
     SELECT
         list_sort(list({'apart': apart, 'variant': variant, 'package_id': package_id})) AS variants,
         any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
@@ -179,7 +179,7 @@ FROM (
         (SELECT count(*) FROM ranked) AS total,
         (SELECT list(entry_id) FROM ranked WHERE list_entries) AS entries
     FROM hits AS h
-    JOIN entries ON variants[1].package_id = h.package_id
+    JOIN by_entry ON variants[1].package_id = h.package_id
     JOIN top USING (entry_id)
     ORDER BY score DESC, entry_id
 );

@@ -3,7 +3,8 @@
 -- a kind of thing, of which the well-known is meant; many describe one. All are rounded from logistic
 -- fits, popularity's to what public lists of software name, the others' (listwise softmax) to the tuning
 -- parts of the query sets: tools/fit_popularity.py, benchmarks/fit_ranking.py. Where one does nothing for
--- most queries, values were tried on the same parts: what an exact name and a beginning count.
+-- most queries, values were tried on the same parts: what an exact name, a program, a beginning and
+-- popularity count for one word.
 
 -- How many words besides stop words are a few.
 CREATE OR REPLACE MACRO fdnix_few_words() AS 3;

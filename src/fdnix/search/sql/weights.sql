@@ -18,7 +18,7 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'phrase_cosine': 2.2,
         'name_fit': 7.0,
         'exact_name': 5.0,
-        'exact_program': 4.0,
+        'exact_program': 3.0,
         'prefix': 4.5,
         'prefix_popularity': 0.5
     },

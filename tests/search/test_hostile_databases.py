@@ -73,7 +73,7 @@ TABLES = (
     "search_vocabulary",
     "search_names",
     "search_full_names",
-    "search_licenses",
+    "search_profiles",
     "search_model",
 )
 CHANGES = {

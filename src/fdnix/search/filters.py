@@ -18,10 +18,11 @@ class Filter:
         key: how a query spells it: `license:mit`, or `is:free` for a flag.
         parameter: its name among the parameters of `fdnix_search`.
         option: its name on the command line.
-        condition: what holds for a row `p` of `packages` and its row `l` of `search_licenses` that
-            pass; `x` is the value asked for, in lower case.
+        condition: what holds for a row `p` of `search_profiles` that passes, or of `packages`;
+            `x` is the value asked for, in lower case.
         help: what it asks, in a sentence.
         values: the values that rows have, to name the nearest of where none is as asked for.
+        of_package: whether each package is asked, since few have it in common.
         is_flag: whether it takes no value.
         opposite: how a query spells the opposite of a flag.
     """
@@ -33,6 +34,7 @@ class Filter:
     condition: str
     help: str
     values: str = "NULL"
+    of_package: bool = False
     is_flag: bool = False
     opposite: str | None = None
 
@@ -65,7 +67,8 @@ FILTERS = (
         "license",
         "only_license",
         "--license",
-        "contains(l.words, concat(' ', x, ' ')) OR contains(l.words, concat(' ', x, '-'))",
+        "contains(p.license_words, concat(' ', x, ' ')) "
+        "OR contains(p.license_words, concat(' ', x, '-'))",
         "Only under this licence, by its SPDX identifier or nixpkgs' name; gpl means every GPL.",
         values="unnest(regexp_extract_all(p.license, '[A-Za-z0-9.+-]+'))",
     ),
@@ -77,6 +80,7 @@ FILTERS = (
         "contains(lower(p.maintainers), x)",
         "Only what this maintainer or team looks after.",
         values="unnest(regexp_split_to_array(p.maintainers, ', |@|[()]'))",
+        of_package=True,
     ),
     Filter(
         "free_only",

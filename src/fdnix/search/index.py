@@ -169,9 +169,11 @@ class QueryEmbedder(Protocol):
 
 
 _NO_FILTERS = Filters()
-_FILTER_MARKS = frozenset(':"-')
-# Shorter texts cannot hold more words or filters than are read.
-_SHORT = 36
+# Texts without a filter, a phrase or anything excluded, of which all is matched.
+_PLAIN = re.compile(r"(?!.*(?:^| )-)(?!.*pkgs)[\w!$-9;-~ ]*", re.IGNORECASE)
+# Each word, and each part of one that is a name, begins a run of these.
+_RUNS = re.compile(r"[a-z]+|[0-9]+|\w")
+_MOST_RUNS = 32
 _NEGATED = re.compile(r"(?:^|\s)-[A-Za-z]+:")
 _MAX_OFFSET = 1 << 62
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
@@ -489,9 +491,8 @@ class _Session:
 
     def words(self, text: str, filters: Filters) -> str:
         """What of `text` is to be matched; keeps it and the filters that stand beside it."""
-        plain = len(text) <= _SHORT and text.replace(" ", "").isalnum()
-        if plain and filters == _NO_FILTERS:
-            return text.strip()
+        if _is_plain(text, filters):
+            return " ".join(text.split())
         values = asdict(filters)
         marks = ", ".join("?" * (1 + len(FILTERS)))
         self.connection.execute("DELETE FROM temp.narrowed")
@@ -517,9 +518,10 @@ class _Session:
 
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
-        filtered = self._understand(text, words, vector, filters)
+        filtered = not _is_plain(text, filters)
+        self._understand(words, vector, filtered=filtered)
         complaints = self._texts("EXECUTE note") if words else []
-        if ":" in text or len(text) > _SHORT:
+        if filtered:
             complaints += self._texts("EXECUTE complain")
         rank = self._rank_and_count if count else self._rank
         rows = rank(max(1, limit), offset, filtered=filtered)
@@ -540,11 +542,8 @@ class _Session:
         result = self.connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
         return [Suggestion(**row) for row in package.rows(result)]
 
-    def _understand(
-        self, text: str, words: str, vector: list[float] | None, filters: Filters
-    ) -> bool:
-        """Keep what a question means; whether it is narrowed to anything."""
-        filtered = _may_filter(text) or filters != _NO_FILTERS
+    def _understand(self, words: str, vector: list[float] | None, *, filtered: bool) -> None:
+        """Keep what a question means."""
         self._ask(words, vector)
         if filtered:
             self.connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
@@ -553,7 +552,6 @@ class _Session:
             self.connection.execute("EXECUTE correct")
         if edits is not None:
             self.connection.execute("EXECUTE spell")
-        return filtered
 
     def _ask(self, words: str, vector: list[float] | None) -> None:
         # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
@@ -597,9 +595,14 @@ class _Session:
         return self.connection.execute(f"EXECUTE {name}")
 
 
-def _may_filter(text: str) -> bool:
-    """Whether `text` has a character that every filter, phrase or excluded word has."""
-    return not _FILTER_MARKS.isdisjoint(text)
+def _is_plain(text: str, filters: Filters) -> bool:
+    """Whether a question is of words alone, and of no more than are read."""
+    return (
+        filters == _NO_FILTERS
+        and len(text) <= MAX_TEXT
+        and _PLAIN.fullmatch(text) is not None
+        and len(_RUNS.findall(text)) <= _MOST_RUNS
+    )
 
 
 def _hit(row: dict[str, Any]) -> Hit:

@@ -9,7 +9,7 @@ from fdnix.database.connection import read_sql
 from fdnix.search.filters import FILTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -108,8 +108,10 @@ def _filter_macros() -> str:
     values = [row for row in FILTERS if not row.is_flag]
     flags = [row for row in FILTERS if row.is_flag]
     flag_names = [name for row in flags for name in (row.key, row.opposite) if name]
-    lists = [name for row in values for name in (row.field, f"no_{row.field}")]
-    lists += ["flags", "no_flags", "phrases", "no_phrases", "excluded", "excluded_runs"]
+    lists = [name for row in values for name in _lists(row)]
+    texts = ["phrases", "no_phrases", "excluded", "excluded_runs"]
+    lists += ["flags", "no_flags", *texts]
+    of_packages = [row for row in values if row.of_package]
     return read_sql("search", "filters").format(
         arguments=", ".join(row.parameter for row in FILTERS),
         asked=",\n            ".join(
@@ -120,20 +122,32 @@ def _filter_macros() -> str:
         flag_parameters=", ".join(
             f"CASE WHEN {row.parameter} THEN '{row.key}' END" for row in flags
         ),
-        any_asked=" + ".join(f"len(f.{name})" for name in lists) + " > 0",
+        any_asked=_any(lists),
+        asks_packages=_any([name for row in of_packages for name in _lists(row)] + texts),
         wanted=",\n        ".join(map(_wanted, flags)),
         passed="\n        AND ".join(
-            [_passes(row) for row in values]
+            [_passes(row) for row in values if not row.of_package]
             + [
                 f"(NOT with_{row.field} OR ({row.condition})) "
                 f"AND NOT (without_{row.field} AND ({row.condition}))"
                 for row in flags
             ]
         ),
+        passed_by_package=" AND ".join(map(_passes, of_packages)),
         keys=[row.key for row in values] + ["is"],
         flag_names=flag_names,
         nearest_values="\nUNION ALL\n".join(map(_nearest_value, values)),
     )
+
+
+def _lists(row: Filter) -> tuple[str, str]:
+    """The fields, of what is asked, that hold a filter's values and those that are negated."""
+    return row.field, f"no_{row.field}"
+
+
+def _any(lists: Sequence[str]) -> str:
+    """Whether any of some fields of what is asked has a value."""
+    return " + ".join(f"len(f.{name})" for name in lists) + " > 0"
 
 
 def _facets() -> str:
@@ -183,5 +197,9 @@ def _passes(row: Filter) -> str:
 
 def _nearest_value(row: Filter) -> str:
     return read_sql("search", "nearest_value").format(
-        field=row.field, key=row.key, values=row.values, condition=row.condition
+        field=row.field,
+        key=row.key,
+        values=row.values,
+        condition=row.condition,
+        table="packages" if row.of_package else "search_profiles",
     )

@@ -39,7 +39,8 @@ CREATE TABLE packages(package_id VARCHAR,
     popularity FLOAT,
     entry_id INTEGER,
     variant SMALLINT,
-    embedding_id INTEGER);
+    embedding_id INTEGER,
+    profile_id INTEGER);
 CREATE TABLE search_entries(entry_id INTEGER,
     embedding_id INTEGER,
     prior_one FLOAT,
@@ -49,8 +50,6 @@ CREATE TABLE search_entries(entry_id INTEGER,
 CREATE TABLE search_full_names(hash UBIGINT,
     entry_id INTEGER,
     kind UTINYINT);
-CREATE TABLE search_licenses(license VARCHAR,
-    words VARCHAR);
 CREATE TABLE search_model(token VARCHAR,
     weight FLOAT,
     vector TINYINT[256]);
@@ -63,6 +62,15 @@ CREATE TABLE search_postings(term_id INTEGER,
     entry_ids INTEGER[],
     weights UTINYINT[],
     phrase_weights UTINYINT[]);
+CREATE TABLE search_profiles(profile_id INTEGER,
+    attribute_set VARCHAR,
+    license VARCHAR,
+    license_words VARCHAR,
+    platforms VARCHAR[],
+    available BOOLEAN,
+    broken BOOLEAN,
+    insecure BOOLEAN,
+    unfree BOOLEAN);
 CREATE TABLE search_vocabulary(hash UINTEGER,
     word VARCHAR,
     term_id INTEGER,

@@ -23,6 +23,7 @@ COMMENT ON COLUMN packages.popularity IS 'How likely a public list of software n
 COMMENT ON COLUMN packages.entry_id IS 'Packages with the same are variants of one entry';
 COMMENT ON COLUMN packages.variant IS 'Its place among the entry''s variants, 0 for the first';
 COMMENT ON COLUMN packages.embedding_id IS 'The row of embeddings that its text has';
+COMMENT ON COLUMN packages.profile_id IS 'The row of search_profiles that it has in common with others';
 COMMENT ON TABLE embeddings IS 'One row a vector; compare vector by cosine, or ask fdnix_nearest';
 COMMENT ON COLUMN embeddings.vector IS 'Direction of the text; whole numbers from -127 to 127';
 COMMENT ON COLUMN embeddings.head IS 'The first dimensions, which the HNSW index is over';
@@ -39,4 +40,4 @@ COMMENT ON TABLE search_vocabulary IS 'Of fdnix_search: word forms and their ter
 COMMENT ON TABLE search_postings IS 'Of fdnix_search: terms and the entries that hold them';
 COMMENT ON TABLE search_names IS 'Of fdnix_search: names of entries, without punctuation';
 COMMENT ON TABLE search_full_names IS 'Of fdnix_search: longer forms of names, by hash';
-COMMENT ON TABLE search_licenses IS 'Of fdnix_search: what licence expressions may be called';
+COMMENT ON TABLE search_profiles IS 'Of fdnix_search: what filters ask for, a row for each combination that packages have';

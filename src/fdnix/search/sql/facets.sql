@@ -8,9 +8,13 @@ found AS MATERIALIZED (SELECT unnest(hits) AS entry_id),
 allowed AS MATERIALIZED (FROM fdnix_allowed(filters)),
 rows_found AS MATERIALIZED (
     SELECT entry_id, attribute_set, license, platforms, unfree, broken, insecure, available
-    FROM packages
-    WHERE entry_id IN (SELECT entry_id FROM found)
-        AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
+    FROM (
+        SELECT DISTINCT entry_id, profile_id
+        FROM packages
+        WHERE entry_id IN (SELECT entry_id FROM found)
+            AND (filters IS NULL OR rowid IN (SELECT package_row FROM allowed))
+    )
+    JOIN search_profiles USING (profile_id)
 ),
 flagged AS MATERIALIZED (
     SELECT {flag_columns}

@@ -21,22 +21,28 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
         lambda f: {any_asked}
     )[1];
 
--- The packages that pass; none where nothing is asked. -> entry_id, package_id
+-- The packages that pass; none where nothing is asked. Where the argument is NULL as it is written,
+-- DuckDB plans nothing of this.
+-- -> entry_id, package_row (the packages' rowid)
 CREATE OR REPLACE MACRO fdnix_allowed(filters) AS TABLE
-SELECT entry_id, package_id
-FROM (
-    SELECT
-        f,
-        {wanted}
-    FROM (SELECT filters AS f)
+WITH
+asked AS MATERIALIZED (SELECT f, {asks_packages} AS asks_packages FROM (SELECT filters AS f)),
+profiles AS MATERIALIZED (
+    SELECT profile_id
+    FROM search_profiles AS p CROSS JOIN (SELECT f, {wanted} FROM asked)
+    WHERE {passed}
 )
-CROSS JOIN packages AS p
-LEFT JOIN search_licenses AS l USING (license)
--- The argument itself: where it is NULL as it is written, DuckDB plans nothing of this.
+SELECT entry_id, p.rowid AS package_row
+FROM packages AS p CROSS JOIN (FROM asked WHERE NOT asks_packages)
+WHERE filters IS NOT NULL AND profile_id IN (SELECT profile_id FROM profiles)
+UNION ALL
+SELECT entry_id, p.rowid
+FROM packages AS p CROSS JOIN (SELECT f FROM asked WHERE asks_packages)
 WHERE filters IS NOT NULL
     -- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.
     AND CASE
-    WHEN {passed}
+    WHEN profile_id IN (SELECT profile_id FROM profiles)
+        AND {passed_by_package}
     THEN fdnix_text_passes(f, package_id, concat_ws(' ', package_id, description, long_description))
     ELSE false END;
 

@@ -6,7 +6,7 @@
 CREATE OR REPLACE MACRO fdnix_package(path) AS TABLE
 WITH asked AS MATERIALIZED (FROM packages WHERE package_id = path)
 SELECT
-    asked.* EXCLUDE (entry_id, variant, embedding_id),
+    asked.* EXCLUDE (entry_id, variant, embedding_id, profile_id),
     (
         SELECT list({
             'package_id': v.package_id,

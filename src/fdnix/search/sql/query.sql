@@ -114,10 +114,23 @@ CREATE OR REPLACE MACRO fdnix_is_like_any(text, patterns) AS
         WHEN 1 THEN text GLOB patterns[1]
         ELSE text GLOB patterns[1] OR text GLOB patterns[2] END;
 
+-- Whether texts, and whether a path, hold nothing of what is excluded. They are cut into words only where
+-- they have a word's letters. A set's name is cut at its capitals too: -python excludes pythonPackages.
+CREATE OR REPLACE MACRO fdnix_words_pass(f, texts) AS
+    CASE WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long)
+            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN true
+        ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
+            AND (len(f.excluded_runs) = 0
+                OR NOT fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs)) END;
+
+CREATE OR REPLACE MACRO fdnix_path_passes(f, path) AS
+    CASE WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN true
+        WHEN NOT fdnix_has_short_part(path) AND NOT fdnix_holds_any(fdnix_folded(path), f.excluded_long)
+        THEN true
+        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
+
 -- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
--- that they are looked at only where something is asked of them, and cut into words only where they
--- have a word's letters.
--- A set's name is cut at its capitals too: -python excludes pythonPackages.
+-- that they are looked at only where something is asked of them.
 CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
     CASE len(f.phrases)
         WHEN 0 THEN true
@@ -126,15 +139,9 @@ CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
             len(list_filter(f.phrases, lambda x: NOT contains(held, x))) = 0)[1] END
     AND CASE WHEN len(f.no_phrases) = 0 THEN true ELSE NOT fdnix_holds_any(lower(texts), f.no_phrases) END
     AND CASE WHEN len(f.excluded) + len(f.excluded_runs) = 0 THEN true
-        WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long)
-            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN true
-        ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
-            AND (len(f.excluded_runs) = 0
-                OR NOT fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs)) END
-    AND CASE WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN true
-        WHEN NOT fdnix_has_short_part(path) AND NOT fdnix_holds_any(fdnix_folded(path), f.excluded_long)
-        THEN true
-        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
+        -- The path is one of the texts.
+        WHEN len(f.excluded_short) = 0 AND NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long) THEN true
+        ELSE fdnix_words_pass(f, texts) AND fdnix_path_passes(f, path) END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

@@ -95,7 +95,7 @@ compared AS (
         coalesce(n.fit, 0) AS name_fit,
         n.how
     FROM glanced AS g
-    CROSS JOIN asked AS a
+    CROSS JOIN (SELECT shape, rest_of_vector, worth, norm, lists_all FROM asked) AS a
     LEFT JOIN word_matches AS w USING (entry_id)
     LEFT JOIN name_matches AS n USING (entry_id)
     WHERE (
@@ -128,7 +128,7 @@ top AS MATERIALIZED (
 ),
 hits AS MATERIALIZED (
     SELECT
-        * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id),
+        * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id, profile_id),
         -- The variant that the query names comes first; else the entry's own order holds. A number
         -- in the query may be the start of a version; a set that the query does not speak of counts
         -- against.
@@ -141,7 +141,7 @@ hits AS MATERIALIZED (
                 parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER) AS apart
     FROM packages CROSS JOIN (SELECT parsed FROM asked)
     WHERE entry_id IN (SELECT entry_id FROM top)
-        AND (filters IS NULL OR package_id IN (SELECT package_id FROM allowed))
+        AND (filters IS NULL OR rowid IN (SELECT package_row FROM allowed))
 ),
 by_entry AS (
     SELECT

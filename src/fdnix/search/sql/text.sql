@@ -3,10 +3,10 @@
 
 -- Lower case, accents folded, and letters and digits of full width those of ASCII.
 CREATE OR REPLACE MACRO fdnix_folded(s) AS
-    lower(strip_accents(CASE WHEN strlen(s) = length(s) THEN s ELSE translate(
+    lower(CASE WHEN strlen(s) = length(s) THEN s ELSE strip_accents(translate(
         s,
         '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ',
-        '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz') END));
+        '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) END);
 
 -- What stands between words, as part of a character class: ASCII's controls, blanks and punctuation but
 -- for + and #, and Unicode's blocks of such. All else is of some word: letters and digits of any script,

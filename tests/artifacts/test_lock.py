@@ -4,9 +4,12 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from support.faulty_proxy import FaultyProxy
+    from support.faulty_proxy import FaultyProxy, Rule
+
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -93,6 +98,41 @@ def test_the_lock_of_a_killed_run_is_taken_over_once_it_is_stale(
     time.sleep(3.5)
     with locked(s3, at, seconds=2) as still_held:
         still_held()
+    assert head(s3, at) is None
+
+
+@pytest.mark.parametrize("moment", ["while it takes it", "while it holds it", "while it leaves it"])
+def test_a_run_that_is_asked_to_stop_leaves_no_lock(
+    proxy: FaultyProxy, s3: S3Client, at: Location, moment: str
+) -> None:
+    def stalled() -> Rule:
+        return proxy.fail("stall", "PUT", times=1, seconds=1)
+
+    def wait_for(rule: Rule) -> None:
+        while not rule.hits:
+            assert holder.poll() is None
+            time.sleep(0.02)
+
+    acquires = stalled() if moment == "while it takes it" else None
+    with subprocess.Popen(
+        [sys.executable, "-m", "support.lock_holder", at.bucket, at.key, "3"],
+        env={**os.environ, "PYTHONPATH": f"{TESTS.parent / 'src'}:{TESTS}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        if acquires:
+            wait_for(acquires)
+        else:
+            holder.stdout.readline()
+        if moment == "while it leaves it":
+            wait_for(stalled())  # it is being renewed
+            holder.stdin.close()
+            time.sleep(0.2)
+        holder.send_signal(signal.SIGTERM if moment == "while it holds it" else signal.SIGINT)
+        assert holder.wait(30) == 0
+    time.sleep(1)  # until what stalled has passed
     assert head(s3, at) is None
 
 

@@ -7,11 +7,13 @@ renew it or take over a stale one. Age is what S3's clock says, so the machines'
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import threading
 import time
 import uuid
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,32 +70,37 @@ def locked(s3: S3Client, at: Location, *, seconds: float) -> Iterator[Callable[[
         AwsError: S3 refuses or fails.
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    renewal = _Renewal(s3, at, _Claim(owner, _now(), _now(), seconds))
-    renewal.start()
+    holder = _Holder(s3, at, _Claim(owner, _now(), _now(), seconds))
     try:
-        yield renewal.check
+        holder.start()
+        yield holder.check
     finally:
-        renewal.stop()
+        holder.stop()
 
 
-class _Renewal:
-    """The state that the run and the thread that renews its lock share."""
+class _Holder:
+    """The lock's life, in a thread of its own, and what the run sees of it.
+
+    No signal interrupts a thread: a run that is asked to stop while the lock is being written
+    leaves none behind.
+    """
 
     def __init__(self, s3: S3Client, at: Location, claim: _Claim) -> None:
         self._s3 = s3
         self._at = at
         self._claim = claim
-        self._etag = ""
         self._renewed = 0.0
         self._lost: str | None = None
+        self._acquired: Future[None] = Future()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._keep_renewing, name=f"lock {at}", daemon=True)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._hold, name=f"lock {at}", daemon=True)
 
     def start(self) -> None:
-        began = time.monotonic()
-        self._etag = _acquire(self._s3, self._at, self._claim)
-        self._renewed = began
+        # A signal may come between this and the block that stops it.
+        atexit.register(self.stop)
         self._thread.start()
+        self._acquired.result()
 
     def check(self) -> None:
         if self._lost is None and time.monotonic() - self._renewed > self._claim.seconds:
@@ -106,27 +113,52 @@ class _Renewal:
 
     def stop(self) -> None:
         self._stopped.set()
-        self._thread.join()
-        if self._lost is not None:
-            return
-        try:
-            with explained(f"release {self._at}"):
-                self._s3.delete_object(Bucket=self._at.bucket, Key=self._at.key, IfMatch=self._etag)
-        except AwsError as error:
-            log.warning("%s; it goes stale in %g seconds", error, self._claim.seconds)
+        if self._thread.ident is not None:
+            # Not by join: Python 3.11 takes a thread for dead once a signal has ended a join.
+            self._ended.wait()
+        atexit.unregister(self.stop)
 
-    def _keep_renewing(self) -> None:
+    def _hold(self) -> None:
+        try:
+            etag = self._take()
+            if etag is not None:
+                etag = self._keep_renewing(etag)
+                if self._lost is None:
+                    self._release(etag)
+        finally:
+            self._ended.set()
+
+    def _take(self) -> str | None:
+        began = time.monotonic()
+        try:
+            etag = _acquire(self._s3, self._at, self._claim)
+        except BaseException as error:  # noqa: BLE001 (the run raises it)
+            self._acquired.set_exception(error)
+            return None
+        self._renewed = began
+        self._acquired.set_result(None)
+        return etag
+
+    def _keep_renewing(self, etag: str) -> str:
         while not self._stopped.wait(self._claim.seconds / 3):
             began = time.monotonic()
             try:
-                self._etag = _renew(self._s3, self._at, self._claim, self._etag)
+                etag = _renew(self._s3, self._at, self._claim, etag)
             except UnfinishedError as error:
                 self._lost = str(error)
-                return
+                break
             except FdnixError as error:
                 log.warning("%s; trying again", error)
             else:
                 self._renewed = began
+        return etag
+
+    def _release(self, etag: str) -> None:
+        try:
+            with explained(f"release {self._at}"):
+                self._s3.delete_object(Bucket=self._at.bucket, Key=self._at.key, IfMatch=etag)
+        except AwsError as error:
+            log.warning("%s; it goes stale in %g seconds", error, self._claim.seconds)
 
 
 def _acquire(s3: S3Client, at: Location, claim: _Claim) -> str:

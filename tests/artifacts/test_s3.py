@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -319,3 +320,24 @@ def test_a_run_that_lost_its_lock_uploads_nothing(
     with pytest.raises(UnfinishedError):
         artifacts.upload_artifact(upload_settings, "full", path, moment=MONDAY, still_held=lost)
     assert keys_in(s3, upload_settings) == []
+
+
+def test_an_object_that_was_put_there_by_hand_is_read_whole(
+    s3: S3Client, upload_settings: Settings, tmp_path: Path
+) -> None:
+    content = bytearray(write_database(tmp_path / "x.duckdb", "full").read_bytes())
+    path = tmp_path / "full.duckdb"
+    for damage in (0, 1):
+        # Within the packages' descriptions, which nothing else of a download looks at.
+        content[content.index(sha256(b"0").hexdigest().encode())] ^= damage
+        s3.put_object(
+            Bucket=upload_settings.artifacts_bucket or "",
+            Key=upload_settings.duckdb_data_key or "",
+            Body=bytes(content),
+        )
+        if damage:
+            with pytest.raises(DataError, match=r"s3://.* cannot be used: .*checksum"):
+                artifacts.download_full(upload_settings, path)
+        else:
+            artifacts.download_full(upload_settings, path)
+    assert path.read_bytes() == write_database(tmp_path / "y.duckdb", "full").read_bytes()

@@ -10,19 +10,30 @@ from typing import TYPE_CHECKING
 
 from fdnix.artifacts import keys
 from fdnix.artifacts.lock import locked
-from fdnix.artifacts.transfer import Location, RemoteObject, copy, download, head, upload
+from fdnix.artifacts.transfer import (
+    SHA256,
+    Location,
+    RemoteObject,
+    copy,
+    download,
+    head,
+    upload,
+)
 from fdnix.aws import aws_client, explained
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSIONS, Kind, read_file_info, read_older_info
 from fdnix.database.full import verify_counts
+from fdnix.database.whole import read_whole
 from fdnix.embedding.bedrock.files import lock_key
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import duckdb
     from mypy_boto3_s3 import S3Client
 
     from fdnix.settings import Settings
@@ -224,7 +235,7 @@ def download_previous(settings: Settings, path: Path) -> bool:
     if _schema_version(remote, "full") > SCHEMA_VERSIONS["full"]:
         raise _other_schema(remote, "full")
 
-    _download(s3, remote, path, lambda part: _older_info(settings, part))
+    _download(s3, settings, remote, path, lambda part: _older_info(settings, part))
     return True
 
 
@@ -387,15 +398,23 @@ def _download_verified(
     s3: S3Client, settings: Settings, remote: RemoteObject, path: Path, kind: Kind
 ) -> None:
     _refuse_other_schema(remote, kind)
-    _download(s3, remote, path, lambda part: _verified(settings, part, kind))
+    _download(s3, settings, remote, path, lambda part: _verified(settings, part, kind))
 
 
 def _download(
-    s3: S3Client, remote: RemoteObject, path: Path, check: Callable[[Path], object]
+    s3: S3Client,
+    settings: Settings,
+    remote: RemoteObject,
+    path: Path,
+    check: Callable[[Path], object],
 ) -> None:
     def verify(part: Path) -> None:
         try:
             check(part)
+            if SHA256 not in remote.metadata:
+                # Put there by hand: DuckDB's checksums are all that it can be held against.
+                with _opened(settings, part) as connection:
+                    read_whole(connection)
         except DataError as error:
             raise DataError(f"{remote.at} cannot be used: {error}") from error
 
@@ -404,25 +423,24 @@ def _download(
 
 
 def _verified(settings: Settings, path: Path, kind: Kind) -> dict[str, str]:
-    with connect(
-        path,
-        read_only=True,
-        extensions=("vss",),
-        extension_directory=settings.duckdb_extension_directory,
-    ) as connection:
+    with _opened(settings, path) as connection:
         meta = read_file_info(connection, path, kind=kind)
         verify_counts(connection, path)
     return meta
 
 
 def _older_info(settings: Settings, path: Path) -> dict[str, str]:
-    with connect(
+    with _opened(settings, path) as connection:
+        return read_older_info(connection, path)
+
+
+def _opened(settings: Settings, path: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    return connect(
         path,
         read_only=True,
         extensions=("vss",),
         extension_directory=settings.duckdb_extension_directory,
-    ) as connection:
-        return read_older_info(connection, path)
+    )
 
 
 def _ascii(value: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import MAIN, connect, identifier, read_sql
+from fdnix.database.connection import MAIN, connect, read_sql
 from fdnix.database.file_info import fingerprint, read_file_info
 from fdnix.database.full import verify_counts
+from fdnix.database.whole import read_whole
 from fdnix.errors import DataError
 from fdnix.search.macros import create_macros, vector_lengths
 
@@ -65,13 +66,12 @@ def _verify(path: Path) -> Verification:
     with connect(path, read_only=True, extensions=()) as connection:
         meta = read_file_info(connection, path)
         verify_counts(connection, path)
-        tables = connection.execute(read_sql("database", "tables"), {"database": MAIN}).fetchall()
-        rows = sum(_read(connection, *table[:3]) for table in tables)
+        tables, rows = read_whole(connection)
         macros = None
         if (kind := meta["kind"]) == "minified" and meta.get("fingerprint") == _own_fingerprint():
             _verify_macros(connection, path, meta)
             macros = True
-    return Verification(str(path), kind, len(tables), rows, sha256, macros)
+    return Verification(str(path), kind, tables, rows, sha256, macros)
 
 
 def _verify_digest(path: Path) -> str | None:
@@ -88,15 +88,6 @@ def _verify_digest(path: Path) -> str | None:
     if [digest] != [word.lower() for word in told[:1]]:
         raise DataError(f"{path}: has the SHA-256 {digest}, not the one in {beside}")
     return digest
-
-
-def _read(connection: duckdb.DuckDBPyConnection, database: str, schema: str, table: str) -> int:
-    """Read every value of a table: the number of its rows."""
-    name = ".".join(map(identifier, (database, schema, table)))
-    row = connection.execute(
-        f"SELECT count(*), bit_xor(hash(t)) FROM {name} AS t"  # noqa: S608
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _own_fingerprint() -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from hashlib import sha256
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +18,9 @@ from fdnix.errors import DataError
 from fdnix.search.verify import verify_database
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fdnix.settings import Settings
 
+SOURCE = Path(__file__).parents[2] / "src"
 _HEADERS = 3 * 4096
 _BLOCK = 256 * 1024
 
@@ -55,6 +59,31 @@ def test_rows_that_were_lost_are_noticed(copy: Path) -> None:
         connection.execute("DELETE FROM packages WHERE package_id LIKE '%7'")
     with pytest.raises(DataError, match="packages has 54 rows, fdnix_meta says 60"):
         verify_database(copy)
+
+
+def test_a_crash_of_duckdb_over_a_damaged_file_is_told_as_damage(
+    indexed: Settings, tmp_path: Path
+) -> None:
+    content = indexed.output_path.read_bytes()
+    blocks = [content[start : start + _BLOCK] for start in range(_HEADERS, len(content), _BLOCK)]
+    path = tmp_path / "fdnix-data.duckdb"
+    # Not the first, which tells where the others are.
+    for first, second in combinations(range(1, len(blocks)), 2):
+        swapped = blocks.copy()
+        swapped[first], swapped[second] = blocks[second], blocks[first]
+        path.write_bytes(content[:_HEADERS] + b"".join(swapped))
+        ended = subprocess.run(
+            [sys.executable, "-m", "fdnix", "verify", str(path)],
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode in {0, DataError.exit_code}, ended.stderr
+        if "crashed" in ended.stderr:
+            assert ended.stderr == f"fdnix: {path}: DuckDB crashed over it; the file is damaged\n"
+            return
+    pytest.skip("this DuckDB crashes over none of these files")
 
 
 def test_damage_anywhere_is_noticed(copy: Path) -> None:

@@ -129,6 +129,10 @@ def test_a_flag_and_its_opposite_share_all_packages_among_them(
         ("editor set:", "set: says no value"),
         ("license:mti", "nothing has license:mti; there is license:MIT"),
         ("set:serpentPackage2", "nothing has set:serpentpackage2; there is set:serpentPackages"),
+        (
+            "editor -license:miu -license:mit -license:mtt",
+            "license:miu; there is license:MIT; nothing has license:mtt; there is license:MIT",
+        ),
     ],
 )
 def test_what_is_no_filter_or_has_no_match_is_named(

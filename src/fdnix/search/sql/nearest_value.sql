@@ -6,4 +6,5 @@ FROM (
     WHERE NOT EXISTS (
         FROM {table} AS p WHERE {condition})
     GROUP BY x
+    ORDER BY x
 )

@@ -51,8 +51,9 @@ CREATE OR REPLACE MACRO fdnix_phrases(pieces, sign) AS
             lambda piece: lower(trim(piece, ' -"'))),
         lambda phrase: phrase <> '');
 
--- Words between blanks, so that a run of them can be found in another.
-CREATE OR REPLACE MACRO fdnix_spaced(words) AS concat(' ', array_to_string(words, ' '), ' ');
+-- Words between blanks, so that a run of them can be found in another. Not by array_to_string, which is
+-- a macro that writes its argument out twice.
+CREATE OR REPLACE MACRO fdnix_spaced(words) AS concat(' ', list_aggregate(words, 'string_agg', ' '), ' ');
 
 -- What is excluded, cut into words as texts are: -command-line is [command, line].
 CREATE OR REPLACE MACRO fdnix_excluded(pieces) AS
@@ -66,7 +67,7 @@ CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
 
 CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
     list_transform(
-        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 1),
+        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
         lambda words: fdnix_spaced(words));
 
 -- The longest word of each that is excluded: no text holds that without it.
@@ -112,36 +113,39 @@ CREATE OR REPLACE MACRO fdnix_is_like_any(text, patterns) AS
     CASE len(patterns)
         WHEN 0 THEN false
         WHEN 1 THEN text GLOB patterns[1]
-        ELSE text GLOB patterns[1] OR text GLOB patterns[2] END;
+        ELSE list_transform([text], lambda held: held GLOB patterns[1] OR held GLOB patterns[2])[1] END;
 
--- Whether texts, and whether a path, hold nothing of what is excluded. They are cut into words only where
--- they have a word's letters. A set's name is cut at its capitals too: -python excludes pythonPackages.
-CREATE OR REPLACE MACRO fdnix_words_pass(f, texts) AS
-    CASE WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long)
-            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN true
-        ELSE NOT list_has_any(fdnix_words(texts), f.excluded)
-            AND (len(f.excluded_runs) = 0
-                OR NOT fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs)) END;
-
-CREATE OR REPLACE MACRO fdnix_path_passes(f, path) AS
-    CASE WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN true
+-- Whether a path names what is excluded. A set's name is cut at its capitals too: -python excludes
+-- pythonPackages.
+CREATE OR REPLACE MACRO fdnix_names_excluded(f, path) AS
+    CASE
+        WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN false
         WHEN NOT fdnix_has_short_part(path) AND NOT fdnix_holds_any(fdnix_folded(path), f.excluded_long)
-        THEN true
-        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
+        THEN false
+        ELSE list_has_any(fdnix_name_parts(path), f.excluded) END;
 
--- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. CASE, so
--- that they are looked at only where something is asked of them.
+-- Whether texts say what is excluded: they are cut into words only where they have a word's letters, and
+-- not where it stands between blanks, as nearly every word does.
+CREATE OR REPLACE MACRO fdnix_says_excluded(f, texts) AS
+    CASE
+        WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long)
+            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN false
+        WHEN fdnix_holds_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_runs) THEN true
+        ELSE fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs) END;
+
+-- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. One step
+-- after the other, each for what is left: in `a AND b` as a result DuckDB computes both for all.
 CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
-    CASE len(f.phrases)
-        WHEN 0 THEN true
-        WHEN 1 THEN contains(lower(texts), f.phrases[1])
-        ELSE list_transform([lower(texts)], lambda held:
-            len(list_filter(f.phrases, lambda x: NOT contains(held, x))) = 0)[1] END
-    AND CASE WHEN len(f.no_phrases) = 0 THEN true ELSE NOT fdnix_holds_any(lower(texts), f.no_phrases) END
-    AND CASE WHEN len(f.excluded) + len(f.excluded_runs) = 0 THEN true
+    CASE
+        WHEN len(f.phrases) = 1 AND NOT contains(lower(texts), f.phrases[1]) THEN false
+        WHEN len(f.phrases) > 1 AND list_transform([lower(texts)], lambda held:
+            len(list_filter(f.phrases, lambda x: NOT contains(held, x))) > 0)[1] THEN false
+        WHEN fdnix_holds_any(lower(texts), f.no_phrases) THEN false
+        WHEN len(f.excluded_runs) = 0 THEN true
         -- The path is one of the texts.
         WHEN len(f.excluded_short) = 0 AND NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long) THEN true
-        ELSE fdnix_words_pass(f, texts) AND fdnix_path_passes(f, path) END;
+        WHEN fdnix_names_excluded(f, path) THEN false
+        ELSE NOT fdnix_says_excluded(f, texts) END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

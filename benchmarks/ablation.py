@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     Weights: TypeAlias = dict[str, dict[str, float]]
 
 WEIGHTS = {
-    "names": ("name_fit", "exact_name", "exact_program", "prefix", "prefix_popularity"),
+    "names": (
+        "name_fit", "exact_name", "exact_program", "prefix", "prefix_popularity", "spelling",
+    ),  # fmt: skip
     "words": ("coverage", "tfidf_cosine"),
     "phrases": ("phrase_cosine",),
     "vectors": ("vector_similarity",),

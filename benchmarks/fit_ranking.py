@@ -38,6 +38,7 @@ HOW = {
     "exact_name": "exact name",
     "exact_program": "has the program",
     "prefix": "name starts with the query",
+    "spelling": "name is spelt like the query",
 }
 SHAPES = ("one_word", "few_words", "many_words")
 AGAINST = frozenset({"bad", "unfree"})

@@ -64,7 +64,7 @@ OWN = {
     ),
     # Two whose names begin alike, the known one's longer.
     "tarmo": entry("tarmo", description="Counts herrings"),
-    "tarmbra": entry("tarmbra", description="Counts herrings", **KNOWN),
+    "tarmbrand": entry("tarmbrand", description="Counts herrings", **KNOWN),
     "perlPackages.ovum": entry("ovum", description="Pigeon library", mainProgram="store-eggs"),
     "henhouse": entry("henhouse", description="Store eggs", **KNOWN),
     "sort-blue-glass-beads": entry("sort-blue-glass-beads", description="Weighs parcels"),
@@ -80,7 +80,8 @@ SCORE = {
     ("one_word", "exact_name"): ("dolphin", "kdePackages.dolphin"),
     ("one_word", "exact_program"): ("gurne", "millet"),
     ("one_word", "prefix"): ("ter", "terraform"),
-    ("one_word", "prefix_popularity"): ("tarm", "tarmbra"),
+    ("one_word", "prefix_popularity"): ("tarm", "tarmbrand"),
+    ("one_word", "spelling"): ("pands", "python313Packages.pandas"),
     ("few_words", "vector_similarity"): ("wireguard vpn", "wireguard-tools"),
     ("few_words", "coverage"): ("wireless adapters", "linuxPackages.rtl8821cu"),
     ("few_words", "phrase_cosine"): ("htop alternative", "btop"),

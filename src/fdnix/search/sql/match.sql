@@ -68,7 +68,7 @@ FROM (
 );
 
 -- How well a name fits one that begins with it.
-CREATE OR REPLACE MACRO fdnix_prefix_fit(kind, begun, size) AS (0.8 - 0.05 * kind) * begun / size;
+CREATE OR REPLACE MACRO fdnix_prefix_fit(kind, begun, size) AS (0.8 - 0.15 * kind) * begun / size;
 
 -- The entries whose name is spelt like the query, and those named after the likeliest of them; none
 -- where edits_allowed is NULL.

@@ -16,11 +16,12 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'coverage': 1.5,
         'tfidf_cosine': 0.0,
         'phrase_cosine': 2.2,
-        'name_fit': 7.0,
-        'exact_name': 5.0,
-        'exact_program': 3.0,
-        'prefix': 4.5,
-        'prefix_popularity': 0.5
+        'name_fit': 5.0,
+        'exact_name': 7.0,
+        'exact_program': 4.5,
+        'prefix': 6.0,
+        'prefix_popularity': 0.5,
+        'spelling': 1.3
     },
     'few_words': {
         'vector_similarity': 8.5,
@@ -31,7 +32,8 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'exact_name': 4.0,
         'exact_program': 3.0,
         'prefix': 0.0,
-        'prefix_popularity': 0.0
+        'prefix_popularity': 0.0,
+        'spelling': 0.0
     },
     'many_words': {
         'vector_similarity': 14.0,
@@ -42,7 +44,8 @@ CREATE OR REPLACE MACRO fdnix_weights() AS {
         'exact_name': 0.0,
         'exact_program': 0.0,
         'prefix': 0.0,
-        'prefix_popularity': 0.0
+        'prefix_popularity': 0.0,
+        'spelling': 0.0
     }
 };
 
@@ -137,5 +140,6 @@ CREATE OR REPLACE MACRO fdnix_score(
         WHEN 'program' THEN w.exact_program
         -- Of names that begin so, the well-known is meant.
         WHEN 'prefix' THEN w.prefix + w.prefix_popularity * popularity
+        WHEN 'spelling' THEN w.spelling
         ELSE 0 END
     + prior;

@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = {
     "names": (
-        "name_fit", "exact_name", "exact_program", "prefix", "prefix_popularity", "spelling",
-    ),  # fmt: skip
+        "name_fit",
+        "exact_name",
+        "exact_program",
+        "prefix",
+        "prefix_popularity",
+        "spelling",
+    ),
     "words": ("coverage", "tfidf_cosine"),
     "phrases": ("phrase_cosine",),
     "vectors": ("vector_similarity",),

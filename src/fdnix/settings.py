@@ -204,9 +204,9 @@ class Settings(BaseModel):
         description="the share of texts that may be left without a vector, from 0 to 1",
     )
 
-    vss_hnsw_m: int = Field(12, ge=2, le=512, description="a whole number from 2 to 512")
+    vss_hnsw_m: int = Field(16, ge=2, le=512, description="a whole number from 2 to 512")
     vss_ef_construction: int = Field(
-        128, ge=1, le=10_000, description="a whole number from 1 to 10000"
+        64, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )
     vss_ef_search: int = Field(200, ge=1, le=10_000, description="a whole number from 1 to 10000")
 

@@ -16,7 +16,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings.embedding_path == settings.output_path
     assert (settings.vss_hnsw_m, settings.vss_ef_construction, settings.vss_ef_search) == (
         16,
-        64,
+        80,
         200,
     )
     assert (settings.fts_stopwords, settings.fts_stemmer) == ("english", "english")

@@ -206,7 +206,7 @@ class Settings(BaseModel):
 
     vss_hnsw_m: int = Field(16, ge=2, le=512, description="a whole number from 2 to 512")
     vss_ef_construction: int = Field(
-        64, ge=1, le=10_000, description="a whole number from 1 to 10000"
+        80, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )
     vss_ef_search: int = Field(200, ge=1, le=10_000, description="a whole number from 1 to 10000")
 

@@ -115,16 +115,33 @@ def test_an_excluded_word_of_one_or_two_letters_may_stand_within_others(
     assert any(word in text for text in texts)
 
 
-def test_an_excluded_word_of_one_or_two_letters_may_be_part_of_a_name(minified: Path) -> None:
+@pytest.mark.parametrize(
+    ("excluded", "kept", "left"),
+    [
+        (
+            "-x -gl -é -7",
+            ["GLib", "php70", "linux"],
+            ["libX11", "openGL", "xGLy", "caf_é", "php7x"],
+        ),
+        (
+            "-package -c++ -x264",
+            ["fooPackages.bar", "sub_packages", "repackaged", "c", "x26"],
+            ["fooPackageBar", "PACKAGE", "package2", "a-package", "é-Package", "c++x", "x264"],
+        ),
+    ],
+)
+def test_an_excluded_word_may_be_part_of_a_name(
+    minified: Path, excluded: str, kept: list[str], left: list[str]
+) -> None:
     with connect(minified, read_only=True, extensions=()) as connection:
         create_own_macros(connection, read_file_info(connection, minified, kind="minified"))
         rows = connection.execute(
             "SELECT path FROM (SELECT unnest(?) AS path) "
-            "WHERE fdnix_text_passes(fdnix_filters('-x -gl -é -7', NULL, NULL, NULL, NULL, false, "
-            "false, false, false, false), path, path)",
-            [["libX11", "openGL", "GLib", "xGLy", "caf_é", "php7x", "php70", "linux"]],
+            "WHERE fdnix_text_passes(fdnix_filters(?, NULL, NULL, NULL, NULL, false, "
+            "false, false, false, false), path, '', path)",
+            [[*kept, *left], excluded],
         ).fetchall()
-    assert [path for (path,) in rows] == ["GLib", "php70", "linux"]
+    assert [path for (path,) in rows] == kept
 
 
 def test_filters_that_exclude_everything_find_nothing(index: SearchIndex) -> None:

@@ -196,10 +196,12 @@ def _passes(row: Filter) -> str:
 
 
 def _nearest_value(row: Filter) -> str:
+    columns = sorted(set(re.findall(r"\bp\.(\w+)", f"{row.condition} {row.values}")))
     return read_sql("search", "nearest_value").format(
         field=row.field,
         key=row.key,
         values=row.values,
         condition=row.condition,
+        columns=", ".join(columns),
         table="packages" if row.of_package else "search_profiles",
     )

@@ -4,7 +4,7 @@ FROM (
     FROM (SELECT DISTINCT unnest((filters).{field} || (filters).no_{field}) AS x)
     LEFT JOIN (SELECT DISTINCT {values} AS has FROM {table} AS p) ON has <> ''
     WHERE NOT EXISTS (
-        FROM {table} AS p WHERE {condition})
+        FROM (SELECT DISTINCT {columns} FROM {table}) AS p WHERE {condition})
     GROUP BY x
     ORDER BY x
 )

@@ -138,7 +138,7 @@ def test_an_excluded_word_may_be_part_of_a_name(
         rows = connection.execute(
             "SELECT path FROM (SELECT unnest(?) AS path) "
             "WHERE fdnix_text_passes(fdnix_filters(?, NULL, NULL, NULL, NULL, false, "
-            "false, false, false, false), path, '', path)",
+            "false, false, false, false), path, path)",
             [[*kept, *left], excluded],
         ).fetchall()
     assert [path for (path,) in rows] == kept

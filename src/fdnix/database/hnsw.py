@@ -30,7 +30,7 @@ _EQUAL = 1e-5  # the rounding of float32 cosine distances
 _HEADS = (64, 80, 96, 112, 128, 160, 192)
 _HEAD_RECALL = 0.97
 
-CANDIDATES = 300
+CANDIDATES = 800
 """How many vectors whose heads are nearest are compared whole."""
 
 

@@ -14,13 +14,7 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
             'no_phrases': fdnix_phrases(pieces, '-'),
             'excluded': fdnix_excluded_words(pieces),
             'excluded_runs': fdnix_excluded_runs(pieces),
-            'excluded_long': list_filter(
-                fdnix_excluded_longest(pieces), lambda word: NOT fdnix_is_short(word)),
-            'excluded_long_words': fdnix_word_patterns(list_filter(
-                fdnix_excluded_longest(pieces), lambda word: NOT fdnix_is_short(word))),
-            'excluded_parts': fdnix_part_patterns(list_filter(
-                fdnix_excluded_longest(pieces), lambda word: NOT fdnix_is_short(word))),
-            'excluded_short': fdnix_short_patterns(fdnix_excluded_longest(pieces))
+            'excluded_longest': fdnix_excluded_longest(pieces)
         }}),
         lambda f: {any_asked}
     )[1];
@@ -47,9 +41,7 @@ WHERE filters IS NOT NULL
     AND CASE
     WHEN profile_id IN (SELECT profile_id FROM profiles)
         AND {passed_by_package}
-    THEN fdnix_text_passes(
-        f, package_id, concat_ws(' ', description, long_description),
-        concat_ws(' ', package_id, description, long_description))
+    THEN fdnix_text_passes(f, package_id, concat_ws(' ', package_id, description, long_description))
     ELSE false END;
 
 -- What of a query is passed over, since it says too much.

@@ -70,44 +70,16 @@ CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
         list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
         lambda words: fdnix_spaced(words));
 
--- The longest word of each that is excluded: no text holds that without it.
+-- The longest word of each that is excluded: no text holds that without it. Nearly every text has the
+-- letters of a word of one or two, and to look for more of them spares nothing: '', which all hold.
 CREATE OR REPLACE MACRO fdnix_excluded_longest(pieces) AS
     list_transform(
-        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
-        lambda words: list_reverse_sort(
-            list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word);
-
--- Words of one or two letters stand within others in nearly every text. What is like none of these
--- patterns holds none of them as a word: [['in', 'of']] -> ['*[!a-z0-9][io][nf][!a-z0-9]*'].
-CREATE OR REPLACE MACRO fdnix_is_short(word) AS regexp_full_match(word, '[a-z0-9]{1,2}');
-
-CREATE OR REPLACE MACRO fdnix_short_patterns(words) AS
-    list_transform(
-        list_filter(
-            list_transform([1, 2], lambda size:
-                list_filter(words, lambda w: fdnix_is_short(w) AND length(w) = size)),
-            lambda same: len(same) > 0),
-        lambda same: concat(
-            '*[!a-z0-9][',
-            array_to_string(list_transform(same, lambda w: w[1]), ''),
-            CASE WHEN length(same[1]) = 2
-            THEN '][' || array_to_string(list_transform(same, lambda w: w[2]), '') END,
-            '][!a-z0-9]*'));
-
--- Longer words stand within others too, above all in paths, as package in python3Packages. A path that is
--- like none of the first patterns has none of the words, and none of them as a part that is like none of
--- the second.
-CREATE OR REPLACE MACRO fdnix_word_patterns(words) AS
-    list_transform(words, lambda w: concat(
-        CASE WHEN regexp_matches(w, '^[a-z0-9]') THEN '*[!a-z0-9]' ELSE '*' END,
-        w,
-        CASE WHEN regexp_matches(w, '[a-z0-9]$') THEN '[!a-z0-9]*' ELSE '*' END));
-
-CREATE OR REPLACE MACRO fdnix_part_patterns(words) AS
-    list_transform(words, lambda w: concat(
-        '*',
-        array_to_string(list_transform(string_split(w, ''), lambda c: concat('[', c, upper(c), ']')), ''),
-        CASE WHEN regexp_matches(w, '[a-z]$') THEN '[!a-z]*' ELSE '*' END));
+        [list_transform(
+            list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
+            lambda words: list_reverse_sort(
+                list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word)],
+        lambda longest:
+            CASE WHEN len(list_filter(longest, lambda w: length(w) < 3)) > 0 THEN [''] ELSE longest END)[1];
 
 -- Whether some text holds any of some strings. Most lists have one: a function over the list is for
 -- those that have more, and the text is named, since DuckDB would make it anew for each string.
@@ -118,54 +90,20 @@ CREATE OR REPLACE MACRO fdnix_holds_any(text, strings) AS
         ELSE list_transform([text], lambda held:
             len(list_filter(strings, lambda x: contains(held, x))) > 0)[1] END;
 
--- Whether a path may have a part of one or two letters or digits, as fdnix_name_parts cuts it.
-CREATE OR REPLACE MACRO fdnix_has_short_part(path) AS
-    regexp_matches(path, concat(
-        '(?:^|[^a-z])[a-zA-Z]{1,2}(?:$|[^a-z])|[A-Z][a-zA-Z]?(?:$|[^a-z])|',
-        '(?:^|[^0-9])[0-9]{1,2}(?:$|[^0-9])|[^\x00-\x7F]'));
-
-CREATE OR REPLACE MACRO fdnix_is_like_any(text, patterns) AS
-    CASE len(patterns)
-        WHEN 0 THEN false
-        WHEN 1 THEN text GLOB patterns[1]
-        ELSE list_transform([text], lambda held:
-            len(list_filter(patterns, lambda x: held GLOB x)) > 0)[1] END;
-
--- Whether a path names what is excluded. A set's name is cut at its capitals too: -python excludes
+-- Whether a package's texts, of which its path is one, hold all phrases and neither a refused phrase nor
+-- what is excluded. One step after the other, each for what is left: in `a AND b` as a result DuckDB
+-- computes both for all. Texts are cut into words only where they have an excluded word's letters; more
+-- to spare texts that costs more than it saves. A set's name is cut at its capitals too: -python excludes
 -- pythonPackages.
-CREATE OR REPLACE MACRO fdnix_names_excluded(f, path) AS
-    CASE
-        WHEN NOT fdnix_holds_any(fdnix_folded(path), f.excluded) THEN false
-        WHEN NOT fdnix_has_short_part(path) AND NOT fdnix_holds_any(fdnix_folded(path), f.excluded_long)
-        THEN false
-        WHEN (len(f.excluded_short) = 0 OR NOT fdnix_has_short_part(path)) AND strlen(path) = length(path)
-            AND NOT fdnix_is_like_any(concat(path, ' '), f.excluded_parts)
-        THEN false
-        ELSE list_has_any(fdnix_name_parts(path), f.excluded) END;
-
--- Whether texts say what is excluded: they are cut into words only where they have a word's letters, and
--- not where it stands between blanks, as nearly every word does.
-CREATE OR REPLACE MACRO fdnix_says_excluded(f, path, about, texts) AS
-    CASE
-        WHEN NOT fdnix_holds_any(fdnix_folded(about), f.excluded_long)
-            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(path), ' '), f.excluded_long_words)
-            AND NOT fdnix_is_like_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_short) THEN false
-        WHEN fdnix_holds_any(concat(' ', fdnix_folded(texts), ' '), f.excluded_runs) THEN true
-        ELSE fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs) END;
-
--- Whether a package's texts hold all phrases and neither a refused phrase nor what is excluded. One step
--- after the other, each for what is left: in `a AND b` as a result DuckDB computes both for all.
-CREATE OR REPLACE MACRO fdnix_text_passes(f, path, about, texts) AS
+CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
     CASE
         WHEN len(f.phrases) = 1 AND NOT contains(lower(texts), f.phrases[1]) THEN false
         WHEN len(f.phrases) > 1 AND list_transform([lower(texts)], lambda held:
             len(list_filter(f.phrases, lambda x: NOT contains(held, x))) > 0)[1] THEN false
         WHEN fdnix_holds_any(lower(texts), f.no_phrases) THEN false
-        WHEN len(f.excluded_runs) = 0 THEN true
-        -- The path is one of the texts.
-        WHEN len(f.excluded_short) = 0 AND NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_long) THEN true
-        WHEN fdnix_names_excluded(f, path) THEN false
-        ELSE NOT fdnix_says_excluded(f, path, about, texts) END;
+        WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_longest) THEN true
+        WHEN fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs) THEN false
+        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

@@ -22,7 +22,7 @@ FROM (
         SELECT entry_id, vector
         FROM embeddings
         ORDER BY array_cosine_distance(head, fdnix_head(query_vector))
-        LIMIT 300
+        LIMIT 800
     )
     WHERE entry_id IS NOT NULL
 )

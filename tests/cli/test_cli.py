@@ -206,13 +206,32 @@ def long_command():
 main(["long"])
 """
 
+LOST_SIGNAL = """
+import os, sys, time
+from fdnix.cli import cli, main
 
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+@cli.command("lose")
+def lose_command():
+    Held()
+    time.sleep(50)
+
+main(["lose"])
+"""
+
+
+@pytest.mark.parametrize("script", [LONG_QUERY, LOST_SIGNAL], ids=["query", "where none can raise"])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
 )
-def test_a_signal_ends_a_long_query_without_talk_of_a_defect(number: int, code: int) -> None:
+def test_a_signal_ends_a_command_without_talk_of_a_defect(
+    number: int, code: int, script: str
+) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", LONG_QUERY, str(int(number))],
+        [sys.executable, "-c", script, str(int(number))],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import sys
 import traceback
 from importlib import import_module
 from io import TextIOWrapper
+from threading import Timer, main_thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -63,12 +64,14 @@ _OF_THE_DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 )
 _NO_MEMORY = "there is not memory enough; end other programs, or give fdnix more"
+_AGAIN = 0.01  # seconds until a signal that was lost is repeated
 _DEFECT = "This is a defect of fdnix. Please report it with the lines above."
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _signal_again
     if isinstance(sys.stdout, TextIOWrapper):
         # What a terminal's encoding has no character for is no reason to end.
         sys.stdout.reconfigure(errors="replace")
@@ -126,6 +129,16 @@ def _say(error: Exception | str) -> None:
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     # Unwinds the stack, so that child processes end and temporary files go.
     sys.exit(128 + signal.SIGTERM)
+
+
+def _signal_again(lost: sys.UnraisableHookArgs) -> None:
+    """Repeat a signal that came while Python could raise nothing, as in a `__del__`."""
+    number = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(lost.exc_type)
+    if number is None:
+        sys.__unraisablehook__(lost)
+    else:
+        # Not here, where it would be lost too.
+        Timer(_AGAIN, signal.pthread_kill, [main_thread().ident, number]).start()
 
 
 class _Group(click.Group):

@@ -439,11 +439,18 @@ class SearchIndex:
         filters = _accept_filters(filters)
         started = time.perf_counter()
         with self._session() as session:
-            words = session.words(text, filters)
+            plain = _is_plain(text, filters)
+            words = " ".join(text.split()) if plain else session.words(text, filters)
             vector, notice = self._vector(words)
             embedded = time.perf_counter()
             found = session.run(
-                text, words, vector, filters, limit, min(offset, _MAX_OFFSET), count=count
+                text,
+                words,
+                vector,
+                limit,
+                min(offset, _MAX_OFFSET),
+                filtered=not plain,
+                count=count,
             )
         done = time.perf_counter()
         results = SearchResults(
@@ -491,8 +498,6 @@ class _Session:
 
     def words(self, text: str, filters: Filters) -> str:
         """What of `text` is to be matched; keeps it and the filters that stand beside it."""
-        if _is_plain(text, filters):
-            return " ".join(text.split())
         values = asdict(filters)
         marks = ", ".join("?" * (1 + len(FILTERS)))
         self.connection.execute("DELETE FROM temp.narrowed")
@@ -508,17 +513,16 @@ class _Session:
         text: str,
         words: str,
         vector: list[float] | None,
-        filters: Filters,
         limit: int,
         offset: int,
         *,
+        filtered: bool,
         count: bool,
     ) -> _Found:
         """What `fdnix_search` gives for one question, its steps taken one by one.
 
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
-        filtered = not _is_plain(text, filters)
         self._understand(words, vector, filtered=filtered)
         complaints = self._texts("EXECUTE note") if words else []
         if filtered:

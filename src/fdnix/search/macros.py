@@ -109,7 +109,7 @@ def _filter_macros() -> str:
     flags = [row for row in FILTERS if row.is_flag]
     flag_names = [name for row in flags for name in (row.key, row.opposite) if name]
     lists = [name for row in values for name in _lists(row)]
-    texts = ["phrases", "no_phrases", "excluded", "excluded_runs"]
+    texts = ["phrases", "no_phrases", "excluded_runs"]
     lists += ["flags", "no_flags", *texts]
     of_packages = [row for row in values if row.of_package]
     return read_sql("search", "filters").format(

@@ -57,27 +57,25 @@ CREATE OR REPLACE MACRO fdnix_spaced(words) AS concat(' ', list_aggregate(words,
 
 -- What is excluded, cut into words as texts are: -command-line is [command, line].
 CREATE OR REPLACE MACRO fdnix_excluded(pieces) AS
-    list_transform(
-        list_filter(pieces, lambda piece:
-            regexp_matches(piece, '^-[^\s"-]') AND NOT fdnix_is_filter(piece)),
-        lambda piece: fdnix_words(substr(piece, 2)));
+    list_filter(
+        list_transform(
+            list_filter(pieces, lambda piece:
+                regexp_matches(piece, '^-[^\s"-]') AND NOT fdnix_is_filter(piece)),
+            lambda piece: fdnix_words(substr(piece, 2))),
+        lambda words: len(words) > 0);
 
 CREATE OR REPLACE MACRO fdnix_excluded_words(pieces) AS
     flatten(list_filter(fdnix_excluded(pieces), lambda words: len(words) = 1));
 
 CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
-    list_transform(
-        list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
-        lambda words: fdnix_spaced(words));
+    list_transform(fdnix_excluded(pieces), lambda words: fdnix_spaced(words));
 
 -- The longest word of each that is excluded: no text holds that without it. Nearly every text has the
 -- letters of a word of one or two, and to look for more of them spares nothing: '', which all hold.
 CREATE OR REPLACE MACRO fdnix_excluded_longest(pieces) AS
     list_transform(
-        [list_transform(
-            list_filter(fdnix_excluded(pieces), lambda words: len(words) > 0),
-            lambda words: list_reverse_sort(
-                list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word)],
+        [list_transform(fdnix_excluded(pieces), lambda words: list_reverse_sort(
+            list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word)],
         lambda longest:
             CASE WHEN len(list_filter(longest, lambda w: length(w) < 3)) > 0 THEN [''] ELSE longest END)[1];
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fdnix.errors import DataError, FdnixError
-from fdnix.search import SearchIndex
+from fdnix.search import Filters, SearchIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,12 @@ def test_no_text_is_an_error(index: SearchIndex, text: str) -> None:
     results = index.search(text)
     assert len(results.hits) <= 20
     assert results.total >= len(results.hits)
+
+
+@pytest.mark.parametrize("value", [text for text in HOSTILE if text.strip(" \0")])
+def test_no_value_of_a_filter_is_an_error(index: SearchIndex, value: str) -> None:
+    results = index.search("editor", filters=Filters(license=value))
+    assert all(value.lower() in (hit.license or "").lower() for hit in results.hits)
 
 
 @settings(

@@ -40,6 +40,8 @@ _MIN_SIMILARITY = 0.35
 # two thirds of the time.
 _BLOCK = 256
 _LARGEST_CODE = 127
+# A hundred-thousandth of what a length's inverse comes to.
+_SCALE_DECIMALS = 7
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,10 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
     for batch in rows.to_batches():
         column = cast("pa.FixedSizeListArray[Any]", batch.column("vector"))
         codes = _quantized(np.asarray(column.flatten()).reshape(len(batch), -1))
+        lengths = np.linalg.norm(codes.astype(np.float64), axis=1)
         table = pa.Table.from_batches([batch.drop_columns(["vector"])])
         for name, values in (
-            ("scale", pa.array(1 / np.linalg.norm(codes.astype(np.float32), axis=1), pa.float32())),
+            ("scale", pa.array(np.round(1 / lengths, _SCALE_DECIMALS), pa.float32())),
             ("head", fixed_size(codes[:, :head].astype(np.float32))),
             ("code_first", fixed_size(codes[:, :first])),
             ("code_rest", fixed_size(codes[:, first:])),

@@ -7,7 +7,7 @@ import threading
 import time
 from array import array
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -17,6 +17,7 @@ import duckdb
 from fdnix.database.connection import (
     MAIN,
     connect,
+    literal,
     prefer_own,
     read_sql,
     reading,
@@ -440,7 +441,9 @@ class SearchIndex:
         started = time.perf_counter()
         with self._session() as session:
             plain = _is_plain(text, filters)
-            words = " ".join(text.split()) if plain else session.words(text, filters)
+            words, complaints = (
+                (" ".join(text.split()), []) if plain else session.narrow(text, filters)
+            )
             vector, notice = self._vector(words)
             embedded = time.perf_counter()
             found = session.run(
@@ -453,11 +456,12 @@ class SearchIndex:
                 count=count,
             )
         done = time.perf_counter()
+        said = [notice, found.note, *complaints, *found.nearest_values]
         results = SearchResults(
             hits=[_hit(row) for row in found.rows],
             total=found.total,
             timings={"vector": embedded - started, "query": done - embedded},
-            notice="; ".join([*filter(None, [notice]), *found.complaints]) or None,
+            notice="; ".join(filter(None, said)) or None,
         )
         return results, found.facets
 
@@ -477,7 +481,8 @@ class _Found:
     rows: list[dict[str, Any]]
     total: int
     facets: list[Facet]
-    complaints: list[str]
+    note: str | None
+    nearest_values: list[str]
 
 
 class _Session:
@@ -493,20 +498,19 @@ class _Session:
                     f"{row.parameter} {'BOOLEAN' if row.is_flag else 'VARCHAR'}" for row in FILTERS
                 ),
                 parameters=", ".join(row.parameter for row in FILTERS),
+                assigned=", ".join(
+                    f"{row.parameter} = ${number}" for number, row in enumerate(FILTERS, start=2)
+                ),
             )
         )
 
-    def words(self, text: str, filters: Filters) -> str:
-        """What of `text` is to be matched; keeps it and the filters that stand beside it."""
+    def narrow(self, text: str, filters: Filters) -> tuple[str, list[str]]:
+        """What of `text` is to be matched, and what is said of the rest; keeps what narrows it."""
         values = asdict(filters)
-        marks = ", ".join("?" * (1 + len(FILTERS)))
-        self.connection.execute("DELETE FROM temp.narrowed")
-        self.connection.execute(
-            f"INSERT INTO temp.narrowed VALUES ({marks})",  # noqa: S608
-            [text, *(values[row.field] for row in FILTERS)],
-        )
-        row = self.connection.execute("EXECUTE words").fetchone()
-        return str(row[0]) if row else ""
+        self._keep("narrowed", text, *(values[row.field] for row in FILTERS))
+        self.connection.execute("DELETE FROM temp.filters")
+        words, complaints = self.connection.execute("EXECUTE narrow").fetchone() or ("", [])
+        return str(words), list(complaints)
 
     def run(
         self,
@@ -523,22 +527,17 @@ class _Session:
 
         Most questions misspell nothing and are narrowed to nothing: these steps are passed over.
         """
-        self._understand(words, vector, filtered=filtered)
-        complaints = self._texts("EXECUTE note") if words else []
-        if filtered:
-            complaints += self._texts("EXECUTE complain")
+        note = self._understand(words, vector)
         rank = self._rank_and_count if count else self._rank
         rows = rank(max(1, limit), offset, filtered=filtered)
         first = rank(1, 0, filtered=filtered) if not rows and offset else rows
-        if filtered and (not first or _NEGATED.search(text)):
-            complaints += self._texts(
-                "FROM fdnix_nearest_values((SELECT filters FROM temp.filters))"
-            )
+        asks_nearest = filtered and (not first or _NEGATED.search(text))
         return _Found(
             rows[:limit],
             first[0]["total"] if first else 0,
             [Facet(**facet) for facet in first[0].get("facets") or []] if first else [],
-            complaints,
+            note if words else None,
+            self._nearest_values() if asks_nearest else [],
         )
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
@@ -546,26 +545,36 @@ class _Session:
         result = self.connection.execute("FROM fdnix_suggest(?, max_names := ?)", [text, limit])
         return [Suggestion(**row) for row in package.rows(result)]
 
-    def _understand(self, words: str, vector: list[float] | None, *, filtered: bool) -> None:
-        """Keep what a question means."""
-        self._ask(words, vector)
-        if filtered:
-            self.connection.execute("DELETE FROM temp.filters; EXECUTE narrow")
-        unknown, edits = self.connection.execute("EXECUTE understand").fetchone() or ([], None)
+    def _understand(self, words: str, vector: list[float] | None) -> str | None:
+        """Keep what a question means; the note on a package that it names and that is no more."""
+        # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
+        # all that a FLOAT has.
+        encoded = f"[{','.join(f'{number:.9g}' for number in vector)}]" if vector else None
+        self._keep("asked", words, encoded)
+        self.connection.execute("DELETE FROM temp.question")
+        row = self.connection.execute("EXECUTE understand").fetchone()
+        unknown, edits, note = row or ([], None, None)
         if unknown:
             self.connection.execute("EXECUTE correct")
         if edits is not None:
             self.connection.execute("EXECUTE spell")
+        return note and str(note)
 
-    def _ask(self, words: str, vector: list[float] | None) -> None:
-        # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
-        # all that a FLOAT has.
-        encoded = vector and f"[{','.join(f'{number:.9g}' for number in vector)}]"
-        self.connection.execute("DELETE FROM temp.asked; DELETE FROM temp.question")
-        self.connection.execute("INSERT INTO temp.asked VALUES (?, ?)", [words, encoded])
+    def _keep(self, table: str, *values: str | bool | None) -> None:
+        """Make `values` the one row of a table of the connection's.
 
-    def _texts(self, query: str) -> list[str]:
-        return [str(text) for (text,) in self.connection.execute(query).fetchall()]
+        Written out as literals: to bind them takes DuckDB thrice as long.
+        """
+        written = ", ".join(
+            "NULL" if value is None else literal(value) if isinstance(value, str) else str(value)
+            for value in values
+        )
+        self.connection.execute(f"EXECUTE keep_{table}({written})")
+
+    def _nearest_values(self) -> list[str]:
+        """For values that no package has, what is spelt most like them."""
+        found = self.connection.execute(f"FROM fdnix_nearest_values({_NARROWED})").fetchall()
+        return [str(sentence) for (sentence,) in found]
 
     def _rank(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
         # A limit that the planner knows spares sorting all candidates.
@@ -698,11 +707,14 @@ def _accept_filters(filters: object) -> Filters:
         return _NO_FILTERS
     if not isinstance(filters, Filters):
         raise SettingsError(f"filters: {filters!r} is not fdnix.Filters")
+    texts: dict[str, Any] = {}
     for row in FILTERS:
         value = getattr(filters, row.field)
-        if isinstance(value, str) and not value.strip():
-            raise SettingsError(f"{row.option}: the value is blank; say one, or leave it out")
-    return filters
+        if isinstance(value, str):
+            texts[row.field] = _bindable(value)
+            if not texts[row.field].strip():
+                raise SettingsError(f"{row.option}: the value is blank; say one, or leave it out")
+    return replace(filters, **texts)
 
 
 def _bindable(text: str) -> str:

@@ -111,9 +111,10 @@ FROM variant_source
 GROUP BY entry_id;
 
 -- The vectors: one for each entry whose text has one, and one for each other text that has. They are
--- in the order of their packages: see staged_vectors.sql.
+-- in the order of their packages (see staged_vectors.sql), those of entries first: a search reads these,
+-- row groups whole.
 CREATE OR REPLACE TEMP TABLE embedding_source AS
-SELECT (row_number() OVER (ORDER BY package_id, entry_id) - 1)::INTEGER AS embedding_id, *
+SELECT (row_number() OVER (ORDER BY entry_id IS NULL, package_id, entry_id) - 1)::INTEGER AS embedding_id, *
 FROM (
     SELECT entry_id, content_hash, package_id FROM entry_source
     UNION ALL

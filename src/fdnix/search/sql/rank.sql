@@ -72,21 +72,24 @@ name_matches AS MATERIALIZED (
 -- What the first dimensions of the vectors say, which is most of it.
 glanced AS (
     SELECT
-        e.entry_id, e.prior_one, e.prior_few, e.prior_many, e.popularity, e.code_rest, e.scale / a.length AS scale,
+        e.entry_id, e.popularity, e.code_rest,
+        CASE a.shape WHEN 'one_word' THEN prior_one WHEN 'few_words' THEN prior_few ELSE prior_many END
+            AS prior,
+        e.scale / a.length AS scale,
         fdnix_first_product(e.code_first, a.first_of_vector) AS product
-    FROM embeddings AS e CROSS JOIN asked AS a
+    FROM embeddings AS e CROSS JOIN (SELECT shape, length, first_of_vector FROM asked) AS a
     WHERE e.entry_id IS NOT NULL
     UNION ALL
-    SELECT entry_id, prior_one, prior_few, prior_many, popularity, NULL, NULL, NULL
-    FROM search_entries
+    SELECT
+        entry_id, popularity, NULL,
+        CASE shape WHEN 'one_word' THEN prior_one WHEN 'few_words' THEN prior_few ELSE prior_many END,
+        NULL, NULL
+    FROM search_entries CROSS JOIN (SELECT shape FROM asked)
     WHERE embedding_id IS NULL
 ),
 compared AS (
     SELECT
-        g.entry_id,
-        CASE a.shape WHEN 'one_word' THEN prior_one WHEN 'few_words' THEN prior_few ELSE prior_many END
-            AS prior,
-        g.popularity,
+        g.entry_id, g.popularity, g.prior,
         coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0)::FLOAT
             AS vector_similarity,
         coalesce(w.worth / a.worth, 0) AS coverage,
@@ -95,7 +98,7 @@ compared AS (
         coalesce(n.fit, 0) AS name_fit,
         n.how
     FROM glanced AS g
-    CROSS JOIN (SELECT shape, rest_of_vector, worth, norm, lists_all FROM asked) AS a
+    CROSS JOIN (SELECT rest_of_vector, worth, norm, lists_all FROM asked) AS a
     LEFT JOIN word_matches AS w USING (entry_id)
     LEFT JOIN name_matches AS n USING (entry_id)
     WHERE (
@@ -107,54 +110,70 @@ compared AS (
                 THEN (product + fdnix_rest_product(code_rest, rest_of_vector)) * scale
                 ELSE 0 END > fdnix_least_similarity()
         )
-        AND (filters IS NULL OR g.entry_id IN (SELECT entry_id FROM allowed))
+),
+-- Two branches, of which DuckDB plans one: what filters need costs nothing where there are none.
+passed AS (
+    FROM compared WHERE filters IS NULL
+    UNION ALL
+    FROM compared SEMI JOIN allowed USING (entry_id) WHERE filters IS NOT NULL
 ),
 scored AS MATERIALIZED (
     SELECT
         entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
+        guessed,
         round(fdnix_score(
             vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior, popularity,
             weights), 6) AS score
-    FROM compared AS c CROSS JOIN (SELECT weights FROM asked)
+    FROM passed AS c CROSS JOIN (SELECT weights, guessed FROM asked)
 ),
 -- Of guesses the best are enough.
-ranked AS MATERIALIZED (
-    FROM scored
-    WHERE NOT (SELECT guessed FROM asked)
-        OR score >= (SELECT min(score) FROM (SELECT score FROM scored ORDER BY score DESC LIMIT 10))
+enough AS (
+    SELECT CASE WHEN any_value(guessed) THEN min(score) ELSE '-infinity' END AS least_score
+    FROM (SELECT score, guessed FROM scored ORDER BY score DESC LIMIT 10)
+),
+totals AS (
+    SELECT count(*) AS total, list(entry_id) FILTER (list_entries) AS entries
+    FROM scored JOIN enough ON score >= least_score
 ),
 top AS MATERIALIZED (
-    FROM ranked ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
+    FROM scored ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
 ),
-hits AS MATERIALIZED (
-    SELECT
-        * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id, profile_id),
-        -- The variant that the query names comes first; else the entry's own order holds. A number
-        -- in the query may be the start of a version; a set that the query does not speak of counts
-        -- against.
-        -(
-            100 * (fdnix_glue(package_id) = parsed.glued)::INTEGER
-            + len(list_intersect(parsed.parts, fdnix_name_parts(package_id)))
-            + 2 * len(list_filter(parsed.numbers, lambda n:
-                starts_with(concat(version, '.'), concat(n, '.'))))
-            - (attribute_set IS NOT NULL AND len(list_intersect(
-                parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER) AS apart
-    FROM packages CROSS JOIN (SELECT parsed FROM asked)
-    WHERE entry_id IN (SELECT entry_id FROM top)
-        AND (filters IS NULL OR rowid IN (SELECT package_row FROM allowed))
+found AS (
+    FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
+    WHERE filters IS NULL
+    UNION ALL
+    FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
+    WHERE filters IS NOT NULL AND packages.rowid IN (SELECT package_row FROM allowed)
 ),
+package AS (
+    SELECT * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id, profile_id)
+    FROM found
+),
+-- The variant that the query names comes first; else the entry's own order holds. A number in the
+-- query may be the start of a version; a set that the query does not speak of counts against.
 by_entry AS (
     SELECT
-        list_sort(list({'apart': apart, 'variant': variant, 'package_id': package_id})) AS variants,
+        entry_id,
+        list_sort(list({
+            'apart': -(
+                100 * (fdnix_glue(package_id) = parsed.glued)::INTEGER
+                + len(list_intersect(parsed.parts, fdnix_name_parts(package_id)))
+                + 2 * len(list_filter(parsed.numbers, lambda n:
+                    starts_with(concat(version, '.'), concat(n, '.'))))
+                - (attribute_set IS NOT NULL AND len(list_intersect(
+                    parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER),
+            'variant': variant,
+            'package': package
+        })) AS variants,
         any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
-    FROM hits
+    FROM package CROSS JOIN (SELECT parsed FROM asked)
     GROUP BY entry_id
 )
-SELECT * EXCLUDE (entry_id, variant, parsed, apart)
+SELECT * EXCLUDE (entry_id, variant)
 FROM (
     SELECT
-        h.*,
-        list_transform(variants, lambda v: v.package_id) AS variants,
+        unnest(variants[1].package),
+        list_transform(variants, lambda v: v.package.package_id) AS variants,
         score,
         CASE how
             WHEN 'name' THEN 'exact name'
@@ -176,10 +195,8 @@ FROM (
             'name_fit': name_fit,
             'prior': prior
         } AS parts,
-        (SELECT count(*) FROM ranked) AS total,
-        (SELECT list(entry_id) FROM ranked WHERE list_entries) AS entries
-    FROM hits AS h
-    JOIN by_entry ON variants[1].package_id = h.package_id
-    JOIN top USING (entry_id)
-    ORDER BY score DESC, entry_id
-);
+        total,
+        entries
+    FROM by_entry JOIN top USING (entry_id) JOIN enough ON score >= least_score CROSS JOIN totals
+)
+ORDER BY score DESC, entry_id;

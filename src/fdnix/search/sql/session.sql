@@ -1,29 +1,41 @@
 -- What a connection keeps of the query it is asked: as the user put it, what it is narrowed to, and
 -- what it means. Statements that read these tables are planned once; planning takes longer than
 -- running.
-CREATE TEMP TABLE asked (text VARCHAR, vector FLOAT[]);
+CREATE TEMP TABLE asked AS SELECT '' AS text, NULL::VARCHAR AS vector;
 
 -- The query with its filters, and those that stand beside it, by the names of their parameters.
 CREATE TEMP TABLE narrowed (query VARCHAR, {columns});
+INSERT INTO narrowed (query) VALUES ('');
 
-CREATE TEMP TABLE filters AS SELECT fdnix_filters(query, {parameters}) AS filters FROM narrowed;
+-- What of the query is to be matched, what it is narrowed to, and what is said of that.
+CREATE TEMP TABLE filters AS
+SELECT
+    fdnix_query_text(query) AS words,
+    fdnix_filters(query, {parameters}) AS filters,
+    fdnix_complaints(query) AS complaints
+FROM narrowed;
 
 CREATE TEMP TABLE question AS
-SELECT *, NULL::FLOAT[] AS vector FROM fdnix_understand('') LIMIT 0;
+SELECT *, NULL::FLOAT[] AS vector, NULL::VARCHAR AS note FROM fdnix_understand('') LIMIT 0;
 
-PREPARE words AS SELECT fdnix_query_text(query) FROM temp.narrowed;
+PREPARE keep_asked AS UPDATE temp.asked SET text = $1, vector = $2;
 
-PREPARE complain AS SELECT unnest(fdnix_complaints(query)) FROM temp.narrowed;
-
-PREPARE note AS FROM fdnix_notes((SELECT text FROM temp.asked));
+PREPARE keep_narrowed AS UPDATE temp.narrowed SET query = $1, {assigned};
 
 PREPARE narrow AS
-INSERT INTO temp.filters SELECT fdnix_filters(query, {parameters}) FROM temp.narrowed;
+INSERT INTO temp.filters
+SELECT fdnix_query_text(query), fdnix_filters(query, {parameters}), fdnix_complaints(query)
+FROM temp.narrowed
+RETURNING words, complaints;
 
 PREPARE understand AS
 INSERT INTO temp.question
-SELECT *, (SELECT vector FROM temp.asked) FROM fdnix_understand((SELECT text FROM temp.asked))
-RETURNING unknown, edits;
+SELECT
+    *,
+    (SELECT vector::FLOAT[] FROM temp.asked),
+    (FROM fdnix_notes((SELECT text FROM temp.asked)))
+FROM fdnix_understand((SELECT text FROM temp.asked))
+RETURNING unknown, edits, note;
 
 PREPARE correct AS
 UPDATE temp.question SET terms = terms || more_terms, idfs = idfs || more_idfs

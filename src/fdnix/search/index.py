@@ -425,7 +425,8 @@ class SearchIndex:
                     yield session
                 finally:
                     self._threads.session = None
-                    self._free.append(session)
+                # Not after an error: who knows what the connection was at.
+                self._free.append(session)
         finally:
             with self._idle:
                 self._under_way -= 1
@@ -439,7 +440,7 @@ class SearchIndex:
         _accept_number("offset", offset)
         filters = _accept_filters(filters)
         started = time.perf_counter()
-        with self._session() as session:
+        with self._session() as session, session.question():
             plain = _is_plain(text, filters)
             words, complaints = (
                 (" ".join(text.split()), []) if plain else session.narrow(text, filters)
@@ -498,17 +499,27 @@ class _Session:
                     f"{row.parameter} {'BOOLEAN' if row.is_flag else 'VARCHAR'}" for row in FILTERS
                 ),
                 parameters=", ".join(row.parameter for row in FILTERS),
-                assigned=", ".join(
-                    f"{row.parameter} = ${number}" for number, row in enumerate(FILTERS, start=2)
-                ),
+                values=", ".join(f"${number + 2}" for number in range(len(FILTERS))),
             )
         )
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """A block for one question, of which the connection keeps nothing.
+
+        It is a transaction that is taken back: DuckDB frees what is deleted from a table, or
+        overwritten in it, at a checkpoint, and there is none of temporary tables.
+        """
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
 
     def narrow(self, text: str, filters: Filters) -> tuple[str, list[str]]:
         """What of `text` is to be matched, and what is said of the rest; keeps what narrows it."""
         values = asdict(filters)
         self._keep("narrowed", text, *(values[row.field] for row in FILTERS))
-        self.connection.execute("DELETE FROM temp.filters")
         words, complaints = self.connection.execute("EXECUTE narrow").fetchone() or ("", [])
         return str(words), list(complaints)
 
@@ -551,7 +562,6 @@ class _Session:
         # all that a FLOAT has.
         encoded = f"[{','.join(f'{number:.9g}' for number in vector)}]" if vector else None
         self._keep("asked", words, encoded)
-        self.connection.execute("DELETE FROM temp.question")
         row = self.connection.execute("EXECUTE understand").fetchone()
         unknown, edits, note = row or ([], None, None)
         if unknown:
@@ -561,7 +571,7 @@ class _Session:
         return note and str(note)
 
     def _keep(self, table: str, *values: str | bool | None) -> None:
-        """Make `values` the one row of a table of the connection's.
+        """Make `values` the one row of a table, until the question is answered.
 
         Written out as literals: to bind them takes DuckDB thrice as long.
         """

@@ -1,11 +1,10 @@
 -- What a connection keeps of the query it is asked: as the user put it, what it is narrowed to, and
 -- what it means. Statements that read these tables are planned once; planning takes longer than
 -- running.
-CREATE TEMP TABLE asked AS SELECT '' AS text, NULL::VARCHAR AS vector;
+CREATE TEMP TABLE asked (text VARCHAR, vector VARCHAR);
 
 -- The query with its filters, and those that stand beside it, by the names of their parameters.
 CREATE TEMP TABLE narrowed (query VARCHAR, {columns});
-INSERT INTO narrowed (query) VALUES ('');
 
 -- What of the query is to be matched, what it is narrowed to, and what is said of that.
 CREATE TEMP TABLE filters AS
@@ -18,9 +17,9 @@ FROM narrowed;
 CREATE TEMP TABLE question AS
 SELECT *, NULL::FLOAT[] AS vector, NULL::VARCHAR AS note FROM fdnix_understand('') LIMIT 0;
 
-PREPARE keep_asked AS UPDATE temp.asked SET text = $1, vector = $2;
+PREPARE keep_asked AS INSERT INTO temp.asked VALUES ($1, $2);
 
-PREPARE keep_narrowed AS UPDATE temp.narrowed SET query = $1, {assigned};
+PREPARE keep_narrowed AS INSERT INTO temp.narrowed VALUES ($1, {values});
 
 PREPARE narrow AS
 INSERT INTO temp.filters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fdnix.database.apart import apart
+from fdnix.database.child import in_child
 from fdnix.database.connection import MAIN, connect, identifier, read_sql
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def verify_blocks(path: Path, extension_directory: Path | None) -> None:
         DataError: it is damaged, or not DuckDB's.
         SettingsError: there is not memory enough.
     """
-    apart(path, _read_file, path, extension_directory)
+    in_child(path, _read_file, path, extension_directory)
 
 
 def _read_file(path: Path, extension_directory: Path | None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from typing import TYPE_CHECKING
 
-from fdnix.database.apart import apart
+from fdnix.database.child import in_child
 from fdnix.database.connection import MAIN, connect, read_sql
 from fdnix.database.file_info import fingerprint, read_file_info
 from fdnix.database.full import verify_counts
@@ -53,7 +53,7 @@ def verify_database(path: Path) -> Verification:
             of, or its macros are not those of the code that it says made it.
         SettingsError: there is not memory enough.
     """
-    return apart(path, _verify, path)
+    return in_child(path, _verify, path)
 
 
 def _verify(path: Path) -> Verification:

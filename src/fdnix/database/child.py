@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 # Not forked: another thread of ours may hold a lock, which nobody would let go there.
 _ANSWER = (
-    "import sys; sys.path[:] = sys.argv[1:]; from fdnix.database.apart import answer; answer()"
+    "import sys; sys.path[:] = sys.argv[1:]; from fdnix.database.child import answer; answer()"
 )
 
 
-def apart(path: Path, function: Callable[..., T], *arguments: object) -> T:
+def in_child(path: Path, function: Callable[..., T], *arguments: object) -> T:
     """What `function(*arguments)`, which reads the file at `path`, returns in another process.
 
     The function is a module's, and what it takes, returns and raises can be pickled.

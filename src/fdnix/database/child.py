@@ -36,7 +36,7 @@ def in_child(path: Path, function: Callable[..., T], *arguments: object) -> T:
     """
     with mortal_group() as group:
         done = subprocess.run(  # noqa: S603 - our own Python, without a shell
-            [sys.executable, "-c", _ANSWER, *sys.path],
+            [sys.executable, "-c", _ANSWER, *map(str, sys.path)],
             input=pickle.dumps((function, arguments)),
             capture_output=True,
             check=False,

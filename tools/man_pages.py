@@ -20,7 +20,7 @@ from fdnix.cli import cli
 
 def man_pages() -> dict[str, str]:
     """The text of each man page, by the name of its file."""
-    root = click.Context(cli, info_name="fdnix")
+    root = click.Context(cli, info_name="fdnix", **cli.context_settings)
     contexts = [root] + [
         click.Context(command, info_name=name, parent=root)
         for name in cli.list_commands(root)

@@ -190,13 +190,14 @@ def test_of_runs_that_start_at_once_one_holds_the_lock(proxy: FaultyProxy, at: L
     assert sorted(results) == ["held", "refused", "refused", "refused"]
 
 
+@pytest.mark.parametrize("body", [b"hello", b'{"owner":"\xff"}'])
 def test_a_foreign_object_in_the_locks_place_is_named_and_left_alone(
-    s3: S3Client, at: Location
+    s3: S3Client, at: Location, body: bytes
 ) -> None:
-    s3.put_object(Bucket=at.bucket, Key=at.key, Body=b"hello")
+    s3.put_object(Bucket=at.bucket, Key=at.key, Body=body)
     with pytest.raises(AwsError, match=rf"{at} is no lock of fdnix"), locked(s3, at, seconds=60):
         pytest.fail("took a foreign object for its lock")
-    assert s3.get_object(Bucket=at.bucket, Key=at.key)["Body"].read() == b"hello"
+    assert s3.get_object(Bucket=at.bucket, Key=at.key)["Body"].read() == body
 
 
 def test_no_bucket_is_found_before_any_work(s3: S3Client) -> None:

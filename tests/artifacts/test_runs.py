@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.aws import REGION
+from support.databases import swapped_blocks
 from support.faulty_proxy import FaultyProxy, faulty_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3 import S3Client
+
+    from fdnix.settings import Settings
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -184,6 +188,25 @@ def test_a_fault_of_s3_ends_the_run_with_cause_and_remedy_and_harms_nothing(
     network.heal()
     left = contents(s3, bucket)
     assert {key: value for key, value in left.items() if not key.endswith(".lock")} == before
+
+
+def test_a_database_put_there_by_hand_over_which_duckdb_crashes_is_refused(
+    runs: Runs, s3: S3Client, bucket: str, indexed: Settings
+) -> None:
+    key = "nightly/latest/full.duckdb"
+    for content in swapped_blocks(indexed.output_path):
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        code, _, said = runs.run("embed")
+        assert code >= 0
+        if "crashed" in said:
+            assert code == 4
+            assert re.search(
+                f"fdnix: s3://{bucket}/{key} cannot be used: .*: "
+                r"DuckDB crashed over it; the file is damaged\n$",
+                said,
+            )
+            return
+    pytest.skip("this DuckDB crashes over none of these files")
 
 
 def test_no_bucket_is_said_before_any_work(runs: Runs) -> None:

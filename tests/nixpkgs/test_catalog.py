@@ -440,11 +440,15 @@ def test_attribute_paths_are_shown_in_one_line(tmp_path: Path) -> None:
     assert all("attribute path" in reason for reason in rejected.values())
 
 
-def test_an_entry_nested_beyond_reason_is_rejected(tmp_path: Path) -> None:
-    deep = b"[" * 900 + b"]" * 900
-    data = b'{"deep":{"name":"deep-1","meta":{"other":' + deep + b"}}}"
-    packages, rejected = _outcome(_read(tmp_path, data))
-    assert len(packages) + len(rejected) == 1
+@pytest.mark.parametrize(("attribute", "kept"), [("other", ["deep"]), ("license", [])])
+def test_what_is_nested_beyond_reason_is_left_out_or_rejects_its_entry(
+    tmp_path: Path, attribute: str, kept: list[str]
+) -> None:
+    deep = "[" * 2000 + "]" * 2000
+    data = f'{{"deep":{{"name":"deep-1","meta":{{"{attribute}":{deep}}}}}}}'
+    packages, rejected = _outcome(_read(tmp_path, data.encode()))
+    assert packages == kept
+    assert len(rejected) == 1 - len(kept)
 
 
 def test_a_hundred_megabytes_in_one_string_are_rejected_by_name(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fdnix.database.connection import connect, load_extension
 from fdnix.database.file_info import read_file_info
 from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
 from fdnix.database.sizes import database_info
-from fdnix.errors import DataError
+from fdnix.errors import DataError, SettingsError
 from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
@@ -190,3 +190,16 @@ def test_a_file_that_other_code_made_is_made_anew(
 def test_a_catalogue_of_stopwords_is_no_failure(tmp_path: Path) -> None:
     source = write_catalogue(tmp_path / "in.json", {"hello": entry("hello")})
     assert pipeline.run(settings_in(tmp_path, source)).minified
+
+
+@pytest.mark.parametrize("content", [None, b"[1]", b'{"a": "much"}', b'{"a\xff": 1}'])
+def test_a_file_of_popularity_that_is_none_is_refused_in_words(
+    indexed: Settings, tmp_path: Path, content: bytes | None
+) -> None:
+    popularity, path = tmp_path / "popularity.json", tmp_path / "fdnix.duckdb"
+    if content is not None:
+        popularity.write_bytes(content)
+    settings = indexed.replace(popularity_file=popularity)
+    with pytest.raises(SettingsError, match=rf"POPULARITY_FILE: {popularity}"):
+        write_minified(indexed.output_path, path, settings)
+    assert not path.exists()

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from hashlib import sha256
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,12 @@ import pytest
 from fdnix.database.connection import connect
 from fdnix.errors import DataError
 from fdnix.search.verify import verify_database
+from support.databases import BLOCK, HEADERS, swapped_blocks
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
 
 SOURCE = Path(__file__).parents[2] / "src"
-_HEADERS = 3 * 4096
-_BLOCK = 256 * 1024
 
 
 @pytest.fixture
@@ -64,14 +62,9 @@ def test_rows_that_were_lost_are_noticed(copy: Path) -> None:
 def test_a_crash_of_duckdb_over_a_damaged_file_is_told_as_damage(
     indexed: Settings, tmp_path: Path
 ) -> None:
-    content = indexed.output_path.read_bytes()
-    blocks = [content[start : start + _BLOCK] for start in range(_HEADERS, len(content), _BLOCK)]
     path = tmp_path / "fdnix-data.duckdb"
-    # Not the first, which tells where the others are.
-    for first, second in combinations(range(1, len(blocks)), 2):
-        swapped = blocks.copy()
-        swapped[first], swapped[second] = blocks[second], blocks[first]
-        path.write_bytes(content[:_HEADERS] + b"".join(swapped))
+    for swapped in swapped_blocks(indexed.output_path):
+        path.write_bytes(swapped)
         ended = subprocess.run(
             [sys.executable, "-m", "fdnix", "verify", str(path)],
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
@@ -89,7 +82,7 @@ def test_a_crash_of_duckdb_over_a_damaged_file_is_told_as_damage(
 def test_damage_anywhere_is_noticed(copy: Path) -> None:
     content = copy.read_bytes()
     noticed = 0
-    blocks = range(_HEADERS, len(content) - _BLOCK, _BLOCK)
+    blocks = range(HEADERS, len(content) - BLOCK, 2 * BLOCK)
     for start in blocks:
         damaged = bytearray(content)
         damaged[start + 5000] ^= 1

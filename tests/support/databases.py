@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import fdnix
 from fdnix.database.connection import connect, read_sql
 from fdnix.database.file_info import SCHEMA_VERSIONS, write_file_info
 from fdnix.database.full import create_embeddings
 from fdnix.embedding.text import TEXT_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADERS = 3 * 4096
+BLOCK = 256 * 1024
+"""A file is three headers, then blocks: https://duckdb.org/docs/stable/internals/storage."""
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -19,6 +28,19 @@ def write_database(path: Path, kind: str, *, packages: int = 3, **meta: object) 
     """Write a database of `packages` packages to `path`; `meta` is put over its `fdnix_meta`."""
     path.write_bytes(_database(kind, packages, tuple(meta.items())))
     return path
+
+
+def swapped_blocks(path: Path) -> Iterator[bytes]:
+    """A database with two of its blocks in each other's place: DuckDB crashes over some of these.
+
+    Not the first block, which tells where the others are.
+    """
+    content = path.read_bytes()
+    blocks = [content[start : start + BLOCK] for start in range(HEADERS, len(content), BLOCK)]
+    for first, second in combinations(range(1, len(blocks)), 2):
+        swapped = blocks.copy()
+        swapped[first], swapped[second] = blocks[second], blocks[first]
+        yield content[:HEADERS] + b"".join(swapped)
 
 
 @cache

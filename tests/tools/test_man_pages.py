@@ -35,6 +35,7 @@ def test_a_page_shows_options_and_the_example_line_by_line(tmp_path: Path) -> No
         assert ended.stderr == ""
         shown[name] = ended.stdout
     assert "--db" in shown["fdnix-search.1"]
+    assert all("-h, --help" in text for text in shown.values())
     lines = [line.strip() for line in shown["fdnix-search.1"].splitlines()]
     assert "Example: fdnix search terminal file manager with previews" in lines
     assert any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from fdnix import pipeline
-from fdnix.web.mcp import MAX_ANSWER
+from fdnix.database.atomic import copied
+from fdnix.database.file_info import write_file_info
+from fdnix.search import SearchIndex
+from fdnix.web.mcp import MAX_ANSWER, server
 from support.catalogues import entries, entry, settings_in, write_catalogue
 
 if TYPE_CHECKING:
@@ -35,6 +39,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         **{f"set{number}.many": entry("many", **same) for number in range(200)},
         "many": entry("many", description="d " * 2000, **same),
+        **{
+            f"wordy{'y' * 80}{chr(97 + number)}": entry("wordy", description="wordy " * 200)
+            for number in range(20)
+        },
     }
     settings = settings_in(directory, write_catalogue(directory / "in.json", packages))
     pipeline.run(settings)
@@ -61,7 +69,7 @@ def asked(database: Path, *calls: tuple[str, dict[str, object]]) -> list[Any]:
 
 def text(answer: Any) -> str:
     [content] = answer.content
-    assert len(content.text) <= MAX_ANSWER + 100
+    assert len(content.text) <= MAX_ANSWER
     return str(content.text)
 
 
@@ -79,6 +87,16 @@ def test_the_tools_are_three_that_only_read_and_are_told_of_shortly(database: Pa
     assert all(tool.annotations.read_only_hint for tool in answer.tools)
     assert all(tool.description for tool in answer.tools)
     assert len(answer.model_dump_json()) < MAX_ANSWER
+
+
+def test_the_assistant_is_told_of_what_the_index_is(database: Path, tmp_path: Path) -> None:
+    path = tmp_path / "fdnix.duckdb"
+    with copied(database, path) as connection:
+        write_file_info(connection, {"channel": "nixos-26.05", "nixpkgs_revision": "abcdef1"})
+    with SearchIndex.open(path) as index:
+        told = server(index).instructions
+    assert told is not None
+    assert re.search(r"Index: \d+ packages, read 20.*, nixos-26\.05, abcdef1\.$", told)
 
 
 def test_an_assistant_searches_and_asks_for_details(database: Path) -> None:
@@ -112,10 +130,11 @@ def test_the_longest_answers_stay_short_and_say_what_is_left_out(database: Path)
     details, found = asked(
         database,
         ("package_details", {"attribute": "many"}),
-        ("search_packages", {"query": "is:free", "limit": 20}),
+        ("search_packages", {"query": "wordy", "limit": 20}),
     )
     assert "and 177 more" in text(details)
-    assert "of" in text(found).splitlines()[-1]
+    assert len(text(found)) == MAX_ANSWER
+    assert text(found).endswith("…")
 
 
 def test_an_unknown_package_is_an_error_that_names_the_nearest(database: Path) -> None:

@@ -114,6 +114,8 @@ def test_programs_popularity_and_what_the_index_lacks_are_told(client: httpx.Cli
         ("/api/v1/search", 400, "q: is missing"),
         ("/api/v1/search?q=a&limit=0", 400, "limit: '0' is not accepted; a whole number from 1"),
         ("/api/v1/search?q=a&limit=1_0", 400, "limit:"),
+        ("/api/v1/search?q=a&limit=0000000019999", 400, "limit:"),
+        (f"/api/v1/search?q=a&offset=000000001{'0' * 5000}", 400, "offset:"),
         ("/api/v1/search?q=a&offset=10001", 400, "offset:"),
         ("/api/v1/search?q=a&free=yes", 400, "free: 'yes' is not accepted; true or false is"),
         ("/api/v1/search?q=a&q=b", 400, "q: is there twice"),
@@ -133,6 +135,15 @@ def test_what_is_wrong_with_a_request_is_told_as_problem_details(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
     assert said in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "number", ["0", "501", "-1", "1.0", "00000000100", f"000000001{'0' * 5000}"]
+)
+def test_a_page_of_hits_that_there_is_not_is_refused(client: httpx.Client, number: str) -> None:
+    answer = client.get("/", params={"q": "editor", "page": number})
+    assert answer.status_code == 400
+    assert "a whole number from 1 to 500 is" in answer.text
 
 
 def test_only_reading_is_allowed(client: httpx.Client) -> None:

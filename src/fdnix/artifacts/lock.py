@@ -238,7 +238,7 @@ def _read(s3: S3Client, at: Location) -> _Found | None:
         body = answer["Body"].read()
     try:
         claim = msgspec.json.decode(body, type=_Claim)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise AwsError(
             f"{at} is no lock of fdnix ({error}); if nothing else needs the object, remove it"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from fdnix.artifacts.transfer import file_sha256
 from fdnix.database.atomic import building, make_directory
 from fdnix.database.connection import connect
 from fdnix.database.file_info import read_file_info
@@ -66,7 +66,7 @@ def fetch_index(
     """
     address, auth = _address(url, sha256)
     wanted = _given(sha256) if sha256 else _published_checksum(address, auth, limits)
-    if path.is_file() and _digest(path) == wanted:
+    if path.is_file() and file_sha256(path) == wanted:
         return _fetched(path, address, wanted, unchanged=True)
     make_directory(path.parent)
     file = Wanted(
@@ -82,7 +82,7 @@ def fetch_index(
             growing("bytes of the index") as report,
             downloaded(file, part, limits, report),
         ):
-            if (arrived := _digest(part)) != wanted:
+            if (arrived := file_sha256(part)) != wanted:
                 raise DataError(
                     f"{address}: has the checksum {arrived}, not {wanted}; nothing is replaced"
                 )
@@ -149,8 +149,3 @@ def _fetched(path: Path, url: httpx.URL, sha256: str, *, unchanged: bool) -> Fet
     with connect(path, read_only=True, extensions=()) as connection:
         packages = int(read_file_info(connection, path, kind="minified")["package_count"])
     return Fetched(str(path), str(url), sha256, path.stat().st_size, packages, unchanged)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

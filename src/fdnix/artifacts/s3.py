@@ -23,7 +23,7 @@ from fdnix.aws import aws_client, explained
 from fdnix.database.connection import connect
 from fdnix.database.file_info import SCHEMA_VERSIONS, Kind, read_file_info, read_older_info
 from fdnix.database.full import verify_counts
-from fdnix.database.whole import read_whole
+from fdnix.database.whole import verify_blocks
 from fdnix.embedding.bedrock.files import lock_key
 from fdnix.errors import AwsError, DataError, SettingsError, UnfinishedError
 from fdnix.progress import log
@@ -410,11 +410,10 @@ def _download(
 ) -> None:
     def verify(part: Path) -> None:
         try:
-            check(part)
             if SHA256 not in remote.metadata:
                 # Put there by hand: DuckDB's checksums are all that it can be held against.
-                with _opened(settings, part) as connection:
-                    read_whole(connection)
+                verify_blocks(part, settings.duckdb_extension_directory)
+            check(part)
         except DataError as error:
             raise DataError(f"{remote.at} cannot be used: {error}") from error
 

@@ -132,8 +132,8 @@ def download(
 def copy(s3: S3Client, source: Location, target: Location) -> None:
     """Copy an object within S3, metadata and all, in one step.
 
-    S3 copies at most 5 GB in one request (API reference, CopyObject), ten times what a database
-    of all nixpkgs takes; beyond that this fails with S3's own message.
+    S3 copies at most 5 GB in one request (API reference, CopyObject), twenty times what a
+    database of all nixpkgs takes; beyond that this fails with S3's own message.
 
     Raises:
         AwsError: S3 refuses or fails.

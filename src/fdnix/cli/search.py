@@ -9,24 +9,20 @@ import click
 
 from fdnix.cli import render
 from fdnix.cli.index_file import DB_OPTION, open_index
-from fdnix.cli.options import JSON_OPTION
+from fdnix.cli.options import JSON_OPTION, options
 from fdnix.search.filters import FILTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _filter_options(command: Any) -> Any:
-    for row in reversed(FILTERS):
-        command = click.option(row.option, row.field, is_flag=row.is_flag, help=row.help)(command)
-    return command
-
-
 @click.command("search")
 @click.argument("text", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, help="How many to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
-@_filter_options
+@options(
+    *(click.option(row.option, row.field, is_flag=row.is_flag, help=row.help) for row in FILTERS)
+)
 @click.option("--explain", is_flag=True, help="Show what the scores are made of.")
 @click.option(
     "--format",

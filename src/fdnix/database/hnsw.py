@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fdnix.database.connection import read_sql
+from fdnix.database.nearest import CANDIDATES, nearest_query
 from fdnix.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ _NEIGHBOURS = 10
 _EQUAL = 1e-5  # the rounding of float32 cosine distances
 _HEADS = (64, 80, 96, 112, 128, 160, 192)
 _HEAD_RECALL = 0.97
-
-CANDIDATES = 800
-"""How many vectors whose heads are nearest are compared whole."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def verify_hnsw_plan(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """
     dimensions, head = _lengths(connection)
     question = [str([1.0] * dimensions), str([1.0] * head), 1]
-    plan = connection.execute(f"EXPLAIN {_nearest(dimensions, head)}", question).fetchall()
+    plan = connection.execute(f"EXPLAIN {nearest_query(dimensions, head)}", question).fetchall()
     if "HNSW_INDEX_SCAN" not in str(plan):
         raise DataError(f"{path}: DuckDB does not use the HNSW index {HNSW_INDEX}")
 
@@ -119,12 +116,12 @@ def measure_recall(connection: duckdb.DuckDBPyConnection, path: Path) -> float:
     verify_hnsw_plan(connection, path)
     vectors = read_vectors(connection, "SELECT vector FROM embeddings")
     dimensions, head = _lengths(connection)
-    nearest = _nearest(dimensions, head)
+    query = nearest_query(dimensions, head)
     probes, limits = _probes(vectors)
     wanted = min(_NEIGHBOURS, len(vectors))
     found = 0
     for probe, limit in zip(probes.tolist(), limits.tolist(), strict=True):
-        rows = connection.execute(nearest, [str(probe), str(probe[:head]), wanted]).fetchall()
+        rows = connection.execute(query, [str(probe), str(probe[:head]), wanted]).fetchall()
         found += sum(1 - distance >= limit - _EQUAL for (distance,) in rows)
     recall = float(found / (wanted * len(probes)))
     if recall < _MIN_RECALL:
@@ -150,12 +147,6 @@ def _probes(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     probes = vectors[chosen]
     wanted = min(_NEIGHBOURS, len(vectors))
     return probes, np.partition(probes @ vectors.T, -wanted, axis=1)[:, -wanted]
-
-
-def _nearest(dimensions: int, head: int) -> str:
-    return read_sql("database", "nearest").format(
-        dimensions=dimensions, head=head, candidates=CANDIDATES
-    )
 
 
 def _lengths(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fdnix.database.connection import MAIN, identifier, read_sql
+from fdnix.database.child import in_child
+from fdnix.database.connection import MAIN, connect, identifier, read_sql
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
+
+
+def verify_blocks(path: Path, extension_directory: Path | None) -> None:
+    """Read the database at `path` whole, in a process of its own: DuckDB may crash over it.
+
+    Raises:
+        DataError: it is damaged, or not DuckDB's.
+        SettingsError: there is not memory enough.
+    """
+    in_child(path, _read_file, path, extension_directory)
+
+
+def _read_file(path: Path, extension_directory: Path | None) -> None:
+    with connect(
+        path, read_only=True, extensions=("vss",), extension_directory=extension_directory
+    ) as connection:
+        read_whole(connection)
 
 
 def read_whole(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:

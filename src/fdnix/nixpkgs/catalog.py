@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fdnix.errors import DataError
-from fdnix.nixpkgs.compression import RAISE_LIMIT, unpacked
+from fdnix.nixpkgs.compression import packed, unpacked
 from fdnix.nixpkgs.package import MalformedError, Package, RawPackage, below, normalise
 
 if TYPE_CHECKING:
@@ -110,15 +110,7 @@ def read_catalog(path: Path, root: Path | None = None, *, max_bytes: int = MAX_B
         DataError: it cannot be read, is empty, cut off, too large, no JSON, no catalogue, or has no
             packages; the message says which and where.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > max_bytes:
-        raise DataError(f"{path}: is larger than {max_bytes:,} bytes; {RAISE_LIMIT}")
-    document = unpacked(data, str(path), max_bytes)
-    del data
+    document = unpacked(packed(path, max_bytes), str(path), max_bytes)
     checksum = hashlib.sha256(document).hexdigest()
     entries, repeated = _entries(document, str(path))
     return Catalog(entries, checksum, repeated, str(root) if root else _common_root(document))

@@ -14,11 +14,12 @@ from fdnix.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MAX_RATIO: Final = 200
 """The bytes that one packed byte may unpack to; nixpkgs' catalogue has some 30 in Brotli."""
 
-RAISE_LIMIT: Final = "if it is one of yours, raise NIXPKGS_MAX_BYTES"
+_RAISE_LIMIT: Final = "if it is one of yours, raise NIXPKGS_MAX_BYTES"
 
 _REMEDY = "fetch or generate it again"
 # What may be unpacked of a file however small it is.
@@ -29,6 +30,22 @@ _ZSTD_INPUT = 512
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_STARTS = (b"{", b"[", b'"')
+
+
+def packed(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a file or pipe, which may be `max_bytes`.
+
+    Raises:
+        DataError: it cannot be read, or has more.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > max_bytes:
+        raise DataError(f"{path}: is larger than {max_bytes:,} bytes; {_RAISE_LIMIT}")
+    return data
 
 
 def unpacked(data: bytes, where: str, max_bytes: int) -> bytes:
@@ -96,7 +113,7 @@ def _bounded(
             size += len(piece)
             if size > most:
                 limit = (
-                    f"more than the {max_bytes:,} bytes that it may have; {RAISE_LIMIT}"
+                    f"more than the {max_bytes:,} bytes that it may have; {_RAISE_LIMIT}"
                     if most == max_bytes
                     else f"more than {MAX_RATIO:,} times its size, as nothing of nixpkgs does; "
                     f"{_REMEDY}"

@@ -149,17 +149,7 @@ def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | Non
     """
     for name in ("text", "entries", "inverted_index", "weights"):
         connection.execute(read_sql("search", name))
-    numbers: dict[str, float] = {}
-    if popularity is not None:
-        try:
-            numbers = msgspec.json.decode(popularity.read_bytes(), type=dict[str, float])
-        except OSError as error:
-            raise SettingsError(f"POPULARITY_FILE: {popularity}: {error.strerror}") from error
-        except msgspec.DecodeError as error:
-            raise SettingsError(
-                f"POPULARITY_FILE: {popularity}: must be a JSON object, attribute path to number: "
-                f"{error}"
-            ) from error
+    numbers = {} if popularity is None else _numbers(popularity)
     table = {
         "package_id": pa.array(numbers.keys(), pa.string()),
         "number": pa.array(numbers.values(), pa.float64()),
@@ -169,6 +159,19 @@ def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | Non
     connection.execute(read_sql("search", "popularity"))
     connection.unregister("outside")
     connection.unregister("well_known")
+
+
+def _numbers(popularity: Path) -> dict[str, float]:
+    """What POPULARITY_FILE says, by attribute path."""
+    try:
+        return msgspec.json.decode(popularity.read_bytes(), type=dict[str, float])
+    except OSError as error:
+        raise SettingsError(f"POPULARITY_FILE: {popularity}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"POPULARITY_FILE: {popularity}: must be a JSON object, attribute path to number: "
+            f"{error}"
+        ) from error
 
 
 def _well_known() -> pa.Table:

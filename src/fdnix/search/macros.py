@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fdnix.database.connection import read_sql
+from fdnix.database.nearest import CANDIDATES
 from fdnix.search.filters import FILTERS
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _create_steps(
             head=head,
             first=first,
             rest=dimensions - first,
+            candidates=CANDIDATES,
             least_similarity=_LEAST_SIMILARITY if embeds else _LEAST_SIMILARITY_OF_OTHERS,
         )
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import file_digest
 from typing import TYPE_CHECKING
 
+from fdnix.database.child import in_child
 from fdnix.database.connection import MAIN, connect, read_sql
 from fdnix.database.file_info import fingerprint, read_file_info
 from fdnix.database.full import verify_counts
@@ -54,11 +53,7 @@ def verify_database(path: Path) -> Verification:
             of, or its macros are not those of the code that it says made it.
         SettingsError: there is not memory enough.
     """
-    with ProcessPoolExecutor(1) as process:
-        try:
-            return process.submit(_verify, path).result()
-        except BrokenProcessPool as error:
-            raise DataError(f"{path}: DuckDB crashed over it; the file is damaged") from error
+    return in_child(path, _verify, path)
 
 
 def _verify(path: Path) -> Verification:

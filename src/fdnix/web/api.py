@@ -14,7 +14,7 @@ from fdnix.database.sizes import made_without
 from fdnix.search.filters import FILTERS
 from fdnix.search.index import Facet, Filters, Hit, Suggestion
 from fdnix.search.package import Package, SimilarPackage
-from fdnix.web.problem import Problem
+from fdnix.web.problem import Problem, refused, whole_number
 from fdnix.web.service import LIMITS
 
 if TYPE_CHECKING:
@@ -88,14 +88,10 @@ class Parameter:
         kind = self.schema["type"]
         if kind == "boolean":
             if given not in {"true", "false"}:
-                raise self._refused(given, "true or false")
+                raise refused(self.name, given, "true or false")
             return given == "true"
         if kind == "integer":
-            least, most = self.schema["minimum"], self.schema["maximum"]
-            # No sign, no blank and no underscore, which int() would take.
-            if not (given.isascii() and given.isdigit() and least <= int(given[:9]) <= most):
-                raise self._refused(given, f"a whole number from {least} to {most}")
-            return int(given)
+            return whole_number(self.name, given, self.schema["minimum"], self.schema["maximum"])
         if len(given) > self.schema["maxLength"]:
             most = self.schema["maxLength"]
             raise Problem(
@@ -104,9 +100,6 @@ class Parameter:
         if len(given) < self.schema.get("minLength", 0):
             raise Problem(400, f"{self.name}: is empty")
         return given
-
-    def _refused(self, given: str, wanted: str) -> Problem:
-        return Problem(400, f"{self.name}: {given[:50]!r} is not accepted; {wanted} is")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def server(index: SearchIndex) -> MCPServer:
         f"{info['package_count']} packages",
         f"read {info.get('metadata_at', 'at no known time')}",
     ]
-    of += [info[key] for key in ("nixpkgs_channel", "nixpkgs_revision") if key in info]
+    of += [info[key] for key in ("channel", "nixpkgs_revision") if key in info]
     made = MCPServer(
         "fdnix",
         version=fdnix.__version__,

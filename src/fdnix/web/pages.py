@@ -18,7 +18,7 @@ from fdnix.nixpkgs import attribute as paths
 from fdnix.search.filters import FILTERS
 from fdnix.web import api, install, query
 from fdnix.web.fields import FIELDS
-from fdnix.web.problem import Problem
+from fdnix.web.problem import Problem, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,9 +148,7 @@ def _search_page(template: str, limits: Limits) -> Callable[[Request], Callable[
         if len(text) > limits.query:
             raise Problem(400, f"a query may have {limits.query} characters")
         last = limits.offset // _HITS
-        if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= last):
-            raise Problem(400, f"page: {number[:20]!r} is not accepted; 1 to {last} is")
-        page = int(number)
+        page = whole_number("page", number, 1, last)
 
         def render(opened: OpenIndex) -> str:
             if not text:

@@ -52,3 +52,20 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
             "status": self.status,
             "detail": self.detail,
         }
+
+
+def refused(name: str, given: str, wanted: str) -> Problem:
+    """That the value given for the parameter `name` is not what is wanted."""
+    return Problem(400, f"{name}: {given[:50]!r} is not accepted; {wanted} is")
+
+
+def whole_number(name: str, given: str, least: int, most: int) -> int:
+    """The number given for the parameter `name`, written without sign, blank and underscore.
+
+    Raises:
+        Problem: it is no such number, or not from `least` to `most`.
+    """
+    digits = given.isascii() and given.isdigit() and len(given) <= len(str(most))
+    if not (digits and least <= int(given) <= most):
+        raise refused(name, given, f"a whole number from {least} to {most}")
+    return int(given)

@@ -526,6 +526,9 @@ def test_a_channels_nixpkgs_says_its_revision(nixpkgs: Path, tmp_path: Path) -> 
     (nixpkgs / ".version-suffix").write_text("pre843652.0b4defa2584f")
     with evaluated(nixpkgs, tmp_path) as answer:
         assert answer.revision == REVISION[:12]
+    (nixpkgs / ".git-revision").write_bytes(b"\xff")
+    with evaluated(nixpkgs, tmp_path) as answer:
+        assert answer.revision is None
     (nixpkgs / ".git-revision").write_text(REVISION)
     with evaluated(nixpkgs, tmp_path) as answer:
         assert answer.revision == REVISION

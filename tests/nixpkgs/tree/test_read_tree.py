@@ -192,6 +192,7 @@ def test_no_text_is_too_odd_to_be_read_in_little_time(text: str) -> None:
     content = text.encode(errors="surrogateescape")
     paths = ["pkgs/top-level/aliases.nix", "pkgs/by-name/se/serverd/package.nix"]
     paths += ["nixos/modules/services/x/serverd.nix", "nixos/tests/x.nix", "doc/x.md"]
+    paths += ["pkgs/x.nix", "pkgs/by-name/x.nix", "nixos/modules/x.nix", "nixos/doc/x.md"]
     tree = read_tree([TreeFile(path, content) for path in paths], PACKAGES, source="path")
     assert set(tree.usage) <= set(PACKAGES)
     assert all(isinstance(alias, Alias) for alias in tree.aliases)

@@ -27,6 +27,7 @@ from fdnix.errors import SourceError
 from fdnix.nixpkgs.sources.process import Evaluator, Outcome, apart_from_the_user, aside
 from fdnix.nixpkgs.sources.source import Fetched, nameless_file, tarball
 from fdnix.nixpkgs.text import nix_string
+from fdnix.nixpkgs.tree.files import REVISION, revision_of
 from fdnix.scratch import scratch
 
 if TYPE_CHECKING:
@@ -423,13 +424,15 @@ def _revision(nixpkgs_path: str, directory: Path | None, env: dict[str, str]) ->
         root = f"builtins.fetchTarball {nix_string(nixpkgs_path)}"
         read = f'builtins.readFile ({root} + "/.git-revision")'
         said = aside(["nix-instantiate", "--eval", "--json", "--expr", read], env)
-        return said and str(json.loads(said)).strip()
+        return said and revision_of(str(json.loads(said)).encode())
     with suppress(OSError):
-        return (directory / ".git-revision").read_text().strip() or None
+        return revision_of((directory / REVISION).read_bytes())
     if (directory / ".git").exists():
         return aside(["git", "-C", str(directory), "rev-parse", "--verify", "HEAD"])
     with suppress(OSError):
-        suffix = _SUFFIX_COMMIT.search((directory / ".version-suffix").read_text().strip())
+        suffix = _SUFFIX_COMMIT.search(
+            (directory / ".version-suffix").read_text(encoding="ascii", errors="replace").strip()
+        )
         return suffix and suffix[1]
     return None
 

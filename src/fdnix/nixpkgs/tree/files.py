@@ -16,7 +16,7 @@ from shutil import copyfileobj
 from typing import TYPE_CHECKING, Final
 
 from fdnix.errors import DataError
-from fdnix.nixpkgs.compression import unpacked_pieces
+from fdnix.nixpkgs.compression import packed, unpacked_pieces
 from fdnix.nixpkgs.tree.aliases import DEPRECATED_FILES
 from fdnix.nixpkgs.tree.systems import RELEASE_FILES
 
@@ -159,14 +159,8 @@ def in_tarball(
     Raises:
         DataError: it cannot be read, is no tarball, cut off, damaged, or too large.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > max_bytes:
-        raise DataError(f"{path}: is larger than {max_bytes:,} bytes; raise NIXPKGS_MAX_BYTES")
-    stream = BufferedReader(_Pieces(unpacked_pieces(data, str(path), max_bytes)), 1 << 20)
+    pieces = unpacked_pieces(packed(path, max_bytes), str(path), max_bytes)
+    stream = BufferedReader(_Pieces(pieces), 1 << 20)
     found = False
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:

@@ -77,7 +77,8 @@ class Owners:
         here = self._files.get(path, [])
         if len(here) <= _MOST_IN_A_FILE:
             yield from here
-        if path.startswith(_BY_NAME):
+        # The folder of the first two letters, then the package's own.
+        if path.startswith(_BY_NAME) and path.count("/") > _BY_NAME.count("/") + 1:
             name = path.split("/")[3]
             if name in self._packages and (name not in here or len(here) > _MOST_IN_A_FILE):
                 yield name
@@ -86,8 +87,8 @@ class Owners:
         """The aliases that are no packages, with packages for targets wherever one is reached.
 
         Where the name leads to none, the target is the first package that its message suggests.
-        Those that lead neither to a package nor to a set of packages, and say
-        nothing, are left out.
+        Those that lead neither to a package nor to a set of packages, and say nothing, are left
+        out.
         """
         for name, alias in self._aliases.items():
             if name in self._packages:

@@ -1,5 +1,6 @@
 -- How vectors are compared with those of the file. What is filled in are their lengths, which are part
--- of their types, and from which cosine on something is found by meaning alone.
+-- of their types, how many are compared whole, and from which cosine on something is found by meaning
+-- alone.
 CREATE OR REPLACE MACRO fdnix_vector(v) AS v::FLOAT[{dimensions}];
 CREATE OR REPLACE MACRO fdnix_head(v) AS (v::FLOAT[])[1:{head}]::FLOAT[{head}];
 
@@ -22,7 +23,7 @@ FROM (
         SELECT entry_id, vector
         FROM embeddings
         ORDER BY array_cosine_distance(head, fdnix_head(query_vector))
-        LIMIT 800
+        LIMIT {candidates}
     )
     WHERE entry_id IS NOT NULL
 )

@@ -79,7 +79,7 @@ FILTERS = (
         "--maintainer",
         "contains(lower(p.maintainers), x)",
         "Only what this maintainer or team looks after.",
-        values="unnest(regexp_split_to_array(p.maintainers, ', |@|[()]'))",
+        values="unnest(regexp_split_to_array(p.maintainers, '[ ,]*[,@()][ ,@()]*'))",
         of_package=True,
     ),
     Filter(

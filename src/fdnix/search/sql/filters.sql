@@ -19,27 +19,17 @@ CREATE OR REPLACE MACRO fdnix_filters(query, {arguments}) AS
         lambda f: {any_asked}
     )[1];
 
--- What of an attribute path stands behind the set.
-CREATE OR REPLACE MACRO fdnix_attribute_name(path, attribute_set) AS
-    substr(path, coalesce(length(attribute_set) + 2, 1));
-
 -- The packages that pass; none where nothing is asked. Where the argument is NULL as it is written,
 -- DuckDB plans nothing of this.
 -- -> entry_id, package_row (the packages' rowid)
 CREATE OR REPLACE MACRO fdnix_allowed(filters) AS TABLE
 WITH
 asked AS MATERIALIZED (SELECT f, {asks_packages} AS asks_packages FROM (SELECT filters AS f)),
-refused_sets AS MATERIALIZED (
-    SELECT attribute_set
-    FROM (SELECT DISTINCT attribute_set FROM search_profiles)
-    CROSS JOIN (SELECT f FROM asked WHERE len(f.excluded) > 0)
-    WHERE list_has_any(fdnix_words(attribute_set) || fdnix_name_parts(attribute_set), f.excluded)
-),
 profiles AS MATERIALIZED (
     SELECT profile_id
     FROM search_profiles AS p CROSS JOIN (SELECT f, {wanted} FROM asked)
     WHERE {passed}
-        AND coalesce(attribute_set, '') NOT IN (SELECT attribute_set FROM refused_sets)
+        AND fdnix_set_passes(f, attribute_set)
 ),
 -- Materialised, so that DuckDB makes each text once. Sets are asked already, but for what begins in a
 -- set's name and ends behind it.
@@ -47,14 +37,14 @@ candidates AS MATERIALIZED (
     SELECT
         entry_id,
         p.rowid AS package_row,
-        CASE WHEN len(f.excluded) > 0 THEN fdnix_attribute_name(package_id, attribute_set) END
-            AS attribute_name,
+        CASE WHEN len(f.excluded) > 0 THEN fdnix_behind_set(package_id, attribute_set) END
+            AS behind_set,
         CASE
             WHEN len(f.excluded_runs) > len(f.excluded)
             THEN concat_ws(' ', package_id, description, long_description)
             WHEN len(f.excluded_runs) > 0
             THEN concat_ws(
-                ' ', fdnix_attribute_name(package_id, attribute_set), description, long_description)
+                ' ', fdnix_behind_set(package_id, attribute_set), description, long_description)
             END AS texts
     FROM packages AS p CROSS JOIN (SELECT f FROM asked WHERE asks_packages)
     WHERE filters IS NOT NULL
@@ -71,7 +61,7 @@ WHERE filters IS NOT NULL AND profile_id IN (SELECT profile_id FROM profiles)
 UNION ALL
 SELECT entry_id, package_row
 FROM candidates CROSS JOIN asked
-WHERE fdnix_exclusions_pass(f, attribute_name, texts);
+WHERE fdnix_exclusions_pass(f, behind_set, texts);
 
 -- What of a query is passed over, since it says too much.
 CREATE OR REPLACE MACRO fdnix_passed_over(query) AS

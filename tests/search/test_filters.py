@@ -137,11 +137,78 @@ def test_an_excluded_word_may_be_part_of_a_name(
         create_own_macros(connection, read_file_info(connection, minified, kind="minified"))
         rows = connection.execute(
             "SELECT path FROM (SELECT unnest(?) AS path) "
-            "WHERE fdnix_text_passes(fdnix_filters(?, NULL, NULL, NULL, NULL, false, "
+            "WHERE fdnix_exclusions_pass(fdnix_filters(?, NULL, NULL, NULL, NULL, false, "
             "false, false, false, false), path, path)",
             [[*kept, *left], excluded],
         ).fetchall()
     assert [path for (path,) in rows] == kept
+
+
+@pytest.mark.parametrize(
+    "excluded",
+    [
+        "-python",
+        "-packages",
+        "-python314",
+        "-python314packages -file",
+        "-python314Packages.requests",
+        "-python314packages-re -314 -a",
+        "-a -e -is -c++ -2 -x",
+        "-command-line -of-the",
+        "-library -tool -for -package",
+    ],
+)
+def test_what_is_excluded_is_looked_for_in_the_words_of_paths_and_descriptions(
+    index: SearchIndex, minified: Path, excluded: str
+) -> None:
+    with connect(minified, read_only=True, extensions=()) as connection:
+        create_own_macros(connection, read_file_info(connection, minified, kind="minified"))
+        rows = connection.execute(
+            """
+            WITH
+            pieces AS (SELECT fdnix_excluded(fdnix_pieces(?)) AS excluded),
+            texts AS (
+                SELECT
+                    package_id,
+                    fdnix_spaced(fdnix_words(
+                        concat_ws(' ', package_id, description, long_description))) AS words,
+                    fdnix_spaced(fdnix_name_parts(package_id)) AS parts
+                FROM packages
+            )
+            SELECT package_id FROM texts CROSS JOIN pieces
+            WHERE NOT list_bool_or(list_transform(excluded, lambda run:
+                contains(words, fdnix_spaced(run))
+                OR (len(run) = 1 AND contains(parts, fdnix_spaced(run)))))
+            """,
+            [excluded],
+        ).fetchall()
+    hits = index.search(excluded, limit=EVERY).hits
+    found = {variant for hit in hits for variant in hit.variants}
+    assert found == {package_id for (package_id,) in rows}
+    assert found < ids(minified, "true")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A tool, for C++/c# (and more): it's  a 'Tool' -- v2.0",
+        " c++x c+++ a+b #foo c## ++ x\ty\nz ",
+        "Ünïcode wörds — of “every” kind, 日本語 too; c++",
+        "plain words only",
+        "--",
+        "",
+    ],
+)
+def test_a_text_is_cut_alike_in_the_short_way_and_the_long(minified: Path, text: str) -> None:
+    with connect(minified, read_only=True, extensions=()) as connection:
+        create_own_macros(connection, read_file_info(connection, minified, kind="minified"))
+        short, long = connection.execute(
+            "SELECT fdnix_spaced_words(text), fdnix_spaced(fdnix_words(text)) "
+            "FROM (SELECT ? AS text)",
+            [text],
+        ).fetchall()[0]
+    assert short.strip() == long.strip()
+    assert (short[0], short[-1]) == (" ", " ")
 
 
 def test_filters_that_exclude_everything_find_nothing(index: SearchIndex) -> None:

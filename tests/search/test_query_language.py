@@ -128,6 +128,8 @@ def test_a_flag_and_its_opposite_share_all_packages_among_them(
         ("si:free editor", "there is no filter si:; there is is:"),
         ("editor set:", "set: says no value"),
         ("license:mti", "nothing has license:mti; there is license:MIT"),
+        ('maintainer:"ada exampel"', "maintainer:ada exampel; there is maintainer:Ada Example"),
+        (f"maintainer:{'ada' * 60}", f"maintainer:{'ada' * 60}; there is maintainer:"),
         ("set:serpentPackage2", "nothing has set:serpentpackage2; there is set:serpentPackages"),
         (
             "editor -license:miu -license:mit -license:mtt",

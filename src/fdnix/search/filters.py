@@ -45,9 +45,7 @@ FILTERS = (
         "platform",
         "only_platform",
         "--platform",
-        "contains(concat(' ', array_to_string(p.platforms, ' '), ' '), concat(' ', x, ' ')) "
-        "OR contains(concat(array_to_string(p.platforms, ' '), ' '), concat('-', x, ' ')) "
-        "OR contains(concat(' ', array_to_string(p.platforms, ' ')), concat(' ', x, '-'))",
+        "contains(concat('-', array_to_string(p.platforms, '- -'), '-'), concat('-', x, '-'))",
         "Only what runs on this system, such as aarch64-darwin, or on systems such as darwin.",
         values="unnest(p.platforms)",
     ),
@@ -79,7 +77,7 @@ FILTERS = (
         "--maintainer",
         "contains(lower(p.maintainers), x)",
         "Only what this maintainer or team looks after.",
-        values="unnest(regexp_split_to_array(p.maintainers, ', |@|[()]'))",
+        values="unnest(regexp_split_to_array(p.maintainers, '[ ,]*[,@()][ ,@()]*'))",
         of_package=True,
     ),
     Filter(

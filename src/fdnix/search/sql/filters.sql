@@ -29,20 +29,39 @@ profiles AS MATERIALIZED (
     SELECT profile_id
     FROM search_profiles AS p CROSS JOIN (SELECT f, {wanted} FROM asked)
     WHERE {passed}
+        AND fdnix_set_passes(f, attribute_set)
+),
+-- Materialised, so that DuckDB makes each text once. Sets are asked already, but for what begins in a
+-- set's name and ends behind it.
+candidates AS MATERIALIZED (
+    SELECT
+        entry_id,
+        p.rowid AS package_row,
+        CASE WHEN len(f.excluded) > 0 THEN fdnix_behind_set(package_id, attribute_set) END
+            AS behind_set,
+        CASE
+            WHEN len(f.excluded_runs) > len(f.excluded)
+            THEN concat_ws(' ', package_id, description, long_description)
+            WHEN len(f.excluded_runs) > 0
+            THEN concat_ws(
+                ' ', fdnix_behind_set(package_id, attribute_set), description, long_description)
+            END AS texts
+    FROM packages AS p CROSS JOIN (SELECT f FROM asked WHERE asks_packages)
+    WHERE filters IS NOT NULL
+        -- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.
+        AND CASE
+        WHEN profile_id IN (SELECT profile_id FROM profiles)
+            AND {passed_by_package}
+        THEN fdnix_phrases_pass(f, concat_ws(' ', package_id, description, long_description))
+        ELSE false END
 )
 SELECT entry_id, p.rowid AS package_row
 FROM packages AS p CROSS JOIN (FROM asked WHERE NOT asks_packages)
 WHERE filters IS NOT NULL AND profile_id IN (SELECT profile_id FROM profiles)
 UNION ALL
-SELECT entry_id, p.rowid
-FROM packages AS p CROSS JOIN (SELECT f FROM asked WHERE asks_packages)
-WHERE filters IS NOT NULL
-    -- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.
-    AND CASE
-    WHEN profile_id IN (SELECT profile_id FROM profiles)
-        AND {passed_by_package}
-    THEN fdnix_text_passes(f, package_id, concat_ws(' ', package_id, description, long_description))
-    ELSE false END;
+SELECT entry_id, package_row
+FROM candidates CROSS JOIN asked
+WHERE fdnix_exclusions_pass(f, behind_set, texts);
 
 -- What of a query is passed over, since it says too much.
 CREATE OR REPLACE MACRO fdnix_passed_over(query) AS

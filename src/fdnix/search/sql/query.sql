@@ -71,13 +71,13 @@ CREATE OR REPLACE MACRO fdnix_excluded_runs(pieces) AS
     list_transform(fdnix_excluded(pieces), lambda words: fdnix_spaced(words));
 
 -- The longest word of each that is excluded: no text holds that without it. Nearly every text has the
--- letters of a word of one or two, and to look for more of them spares nothing: '', which all hold.
+-- letters of a word of one or two, and to look for more of them spares nothing: none then.
 CREATE OR REPLACE MACRO fdnix_excluded_longest(pieces) AS
     list_transform(
         [list_transform(fdnix_excluded(pieces), lambda words: list_reverse_sort(
             list_transform(words, lambda w: {'size': length(w), 'word': w}))[1].word)],
         lambda longest:
-            CASE WHEN len(list_filter(longest, lambda w: length(w) < 3)) > 0 THEN [''] ELSE longest END)[1];
+            CASE WHEN len(list_filter(longest, lambda w: length(w) < 3)) > 0 THEN [] ELSE longest END)[1];
 
 -- Whether some text holds any of some strings. Most lists have one: a function over the list is for
 -- those that have more, and the text is named, since DuckDB would make it anew for each string.
@@ -88,20 +88,57 @@ CREATE OR REPLACE MACRO fdnix_holds_any(text, strings) AS
         ELSE list_transform([text], lambda held:
             len(list_filter(strings, lambda x: contains(held, x))) > 0)[1] END;
 
--- Whether a package's texts, of which its path is one, hold all phrases and neither a refused phrase nor
--- what is excluded. One step after the other, each for what is left: in `a AND b` as a result DuckDB
--- computes both for all. Texts are cut into words only where they have an excluded word's letters; more
--- to spare texts that costs more than it saves. A set's name is cut at its capitals too: -python excludes
--- pythonPackages.
-CREATE OR REPLACE MACRO fdnix_text_passes(f, path, texts) AS
+-- fdnix_spaced(fdnix_words(text)), with more blanks around it, in half the time: most words already stand
+-- between blanks. In a text of ASCII, all but its letters and digits lies between words; + and # may not.
+CREATE OR REPLACE MACRO fdnix_spaced_words(text) AS
+    CASE WHEN strlen(text) <> length(text) OR contains(text, '+') OR contains(text, '#')
+    THEN fdnix_spaced(fdnix_words(text))
+    ELSE concat(' ', regexp_replace(lower(text), ' ?[^ a-z0-9][^a-z0-9]*|  +', ' ', 'g'), ' ') END;
+
+-- Whether a package's texts hold all phrases and none that is refused. One step after the other, each for
+-- what is left: in `a AND b` as a result DuckDB computes both for all.
+CREATE OR REPLACE MACRO fdnix_phrases_pass(f, texts) AS
     CASE
         WHEN len(f.phrases) = 1 AND NOT contains(lower(texts), f.phrases[1]) THEN false
         WHEN len(f.phrases) > 1 AND list_transform([lower(texts)], lambda held:
             len(list_filter(f.phrases, lambda x: NOT contains(held, x))) > 0)[1] THEN false
-        WHEN fdnix_holds_any(lower(texts), f.no_phrases) THEN false
-        WHEN NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_longest) THEN true
-        WHEN fdnix_holds_any(fdnix_spaced(fdnix_words(texts)), f.excluded_runs) THEN false
-        ELSE NOT list_has_any(fdnix_name_parts(path), f.excluded) END;
+        ELSE NOT fdnix_holds_any(lower(texts), f.no_phrases) END;
+
+-- Whether a name is cut into more parts than words: at its capitals, and before and behind digits.
+CREATE OR REPLACE MACRO fdnix_has_parts(name) AS
+    strlen(name) <> length(name)
+    OR regexp_matches(name, '[a-z][A-Z]|[0-9][A-Za-z+#]|[A-Za-z][0-9]');
+
+-- Whether a package's name and its descriptions hold nothing that is excluded. Texts are cut into words
+-- only where they have an excluded word's letters; more to spare texts that costs more than it saves.
+-- Names are cut into parts too: -python excludes python3.
+CREATE OR REPLACE MACRO fdnix_exclusions_pass(f, name, texts) AS
+    CASE
+        WHEN len(f.excluded_runs) = 0 THEN true
+        WHEN len(f.excluded_longest) > 0 AND NOT fdnix_holds_any(fdnix_folded(texts), f.excluded_longest)
+        THEN true
+        WHEN fdnix_holds_any(fdnix_spaced_words(texts), f.excluded_runs) THEN false
+        WHEN fdnix_has_parts(name) THEN NOT list_has_any(fdnix_name_parts(name), f.excluded)
+        ELSE true END;
+
+-- Whether the name of a set is no word that is excluded and has none for a part: fdnix_words and
+-- fdnix_name_parts for ASCII, since theirs take longer to compile than this to run. Other sets pass.
+CREATE OR REPLACE MACRO fdnix_set_passes(f, set_name) AS
+    CASE
+        WHEN len(f.excluded) = 0 OR set_name IS NULL OR strlen(set_name) <> length(set_name) THEN true
+        WHEN fdnix_holds_any(lower(set_name), f.excluded)
+        THEN NOT list_has_any(
+            regexp_extract_all(lower(set_name), '[a-z0-9]+(?:\+\+|#)?')
+            || regexp_extract_all(
+                lower(regexp_replace(set_name, '([a-z])([A-Z])', '\1 \2', 'g')),
+                '[a-z]+(?:\+\+|#)?|[0-9]+'),
+            f.excluded)
+        ELSE true END;
+
+-- What of an attribute path fdnix_set_passes has not asked.
+CREATE OR REPLACE MACRO fdnix_behind_set(path, set_name) AS
+    CASE WHEN set_name IS NULL OR strlen(path) <> length(path) THEN path
+    ELSE substr(path, length(set_name) + 2) END;
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

@@ -44,7 +44,7 @@ QUERIES = {
     ),
 }
 TABLE_MACROS = {
-    "fdnix_rank": "question, filters, max_hits, skip_hits, list_entries := false",
+    "fdnix_rank": "question, filters, max_hits, skip_hits, with_ids := false",
     "fdnix_search": "query",
     "fdnix_package": "path",
     "fdnix_understand": "query",

@@ -590,7 +590,7 @@ class _Session:
         # A limit that the planner knows spares sorting all candidates.
         result = self._execute(
             f"rank_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}",
-            "SELECT * EXCLUDE (entries) FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
+            "SELECT * EXCLUDE (entries, passing) FROM fdnix_rank("  # noqa: S608 (names and numbers of ours)
             f"{_QUESTION}, {_NARROWED if filtered else 'NULL'}, {limit:d}, {offset:d})",
         )
         return package.rows(result)
@@ -598,12 +598,13 @@ class _Session:
     def _rank_and_count(self, limit: int, offset: int, *, filtered: bool) -> list[dict[str, Any]]:
         """The same, and the facets in the first row."""
         narrowed = _NARROWED if filtered else "NULL"
+        passing = "(SELECT any_value(passing) FROM ranked)" if filtered else "NULL"
         result = self._execute(
             f"count_{'filtered' if filtered else 'all'}_{limit:d}_{offset:d}",
             f"WITH ranked AS MATERIALIZED (FROM fdnix_rank({_QUESTION}, {narrowed}, {limit:d}, "  # noqa: S608
-            f"{offset:d}, list_entries := true)) SELECT * EXCLUDE (entries), CASE WHEN "
+            f"{offset:d}, with_ids := true)) SELECT * EXCLUDE (entries, passing), CASE WHEN "
             "row_number() OVER () = 1 THEN (SELECT list(facet) FROM fdnix_facets("
-            f"(SELECT any_value(entries) FROM ranked), {narrowed}) AS facet) END AS facets "
+            f"(SELECT any_value(entries) FROM ranked), {passing}) AS facet) END AS facets "
             "FROM ranked",
         )
         return package.rows(result)

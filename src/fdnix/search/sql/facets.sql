@@ -1,18 +1,18 @@
 -- How many of some entries each value of a filter leaves: what a page shows beside a search. What is
 -- filled in are the flags (fdnix.search.filters).
--- entries: the ids of a search's hits (see rank.sql); filters: what it is narrowed to, or NULL.
+-- hits: the ids of a search's entries; passing: of the packages that pass its filters, or NULL: all of
+-- the entries' do (see rank.sql).
 -- -> key, value (as a query spells them: key:value), entries (how many), most first
-CREATE OR REPLACE MACRO fdnix_facets(hits, filters) AS TABLE
+CREATE OR REPLACE MACRO fdnix_facets(hits, passing) AS TABLE
 WITH
 found AS MATERIALIZED (SELECT unnest(hits) AS entry_id),
-allowed AS MATERIALIZED (FROM fdnix_allowed(filters)),
 rows_found AS MATERIALIZED (
     SELECT entry_id, attribute_set, license, platforms, unfree, broken, insecure, available
     FROM (
         SELECT DISTINCT entry_id, profile_id
         FROM packages
         WHERE entry_id IN (SELECT entry_id FROM found)
-            AND (filters IS NULL OR rowid IN (SELECT package_row FROM allowed))
+            AND (passing IS NULL OR rowid IN (SELECT unnest(passing)))
     )
     JOIN search_profiles USING (profile_id)
 ),

@@ -3,12 +3,12 @@
 -- length, or NULL;
 -- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
 -- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
---    best first), score, why, parts (what the score is made of), total (of all hits), entries (the ids
---    of all hits, where they are asked for)
+--    best first), score, why, parts (what the score is made of), total (of all hits); where ids are asked
+--    for, entries (those of all hits) and passing (of the packages that pass the filters; NULL without)
 -- What is grouped is materialised: DuckDB 1.5 may lose rows where it pushes the filter of a join into a
 -- grouped side of it and runs it in parallel (duckdb/duckdb#22075).
 CREATE OR REPLACE MACRO fdnix_rank(
-    question, filters, max_hits, skip_hits, list_entries := false
+    question, filters, max_hits, skip_hits, with_ids := false
 ) AS TABLE
 WITH
 asked AS MATERIALIZED (
@@ -132,8 +132,13 @@ enough AS (
     FROM (SELECT score, guessed FROM scored ORDER BY score DESC LIMIT 10)
 ),
 totals AS (
-    SELECT count(*) AS total, list(entry_id) FILTER (list_entries) AS entries
+    SELECT count(*) AS total, NULL AS entries, NULL AS passing
     FROM scored JOIN enough ON score >= least_score
+    HAVING NOT with_ids
+    UNION ALL
+    SELECT count(*), list(entry_id), (SELECT list(package_row) FROM allowed SEMI JOIN scored USING (entry_id))
+    FROM scored JOIN enough ON score >= least_score
+    HAVING with_ids
 ),
 top AS MATERIALIZED (
     FROM scored ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
@@ -196,7 +201,8 @@ FROM (
             'prior': prior
         } AS parts,
         total,
-        entries
+        entries,
+        passing
     FROM by_entry JOIN top USING (entry_id) JOIN enough ON score >= least_score CROSS JOIN totals
 )
 ORDER BY score DESC, entry_id;

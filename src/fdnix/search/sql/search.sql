@@ -12,6 +12,6 @@ WITH question AS MATERIALIZED (
         ) AS vector
     FROM fdnix_question(fdnix_query_text(query))
 )
-SELECT * EXCLUDE (entries)
+SELECT * EXCLUDE (entries, passing)
 FROM fdnix_rank(
     (SELECT question FROM question), fdnix_filters(query, {arguments}), max_hits, skip_hits);

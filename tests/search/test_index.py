@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fdnix.database.connection import count
 from fdnix.errors import DataError, FdnixError
 from fdnix.search import Filters, SearchIndex
 
@@ -102,6 +103,22 @@ def test_a_filter_alone_lists_what_anyone_may_want_first(index: SearchIndex) -> 
     results = index.search("is:free", limit=20)
     assert len(results.hits) == 20
     assert results.hits == sorted(results.hits, key=lambda hit: -hit.score)
+
+
+def test_searches_leave_no_memory_taken(index: SearchIndex) -> None:
+    held = (
+        "SELECT sum(memory_usage_bytes) FROM duckdb_memory() "
+        "WHERE tag IN ('IN_MEMORY_TABLE', 'ALLOCATOR', 'TRANSACTION')"
+    )
+
+    def search(times: int) -> int:
+        for _ in range(times):
+            index.search("editor")
+            index.search("editor is:free")
+        return count(index._connection, held)
+
+    before = search(10)
+    assert search(100) <= before + 100_000
 
 
 def test_many_threads_search_one_index(index: SearchIndex) -> None:

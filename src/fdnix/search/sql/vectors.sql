@@ -4,11 +4,15 @@
 CREATE OR REPLACE MACRO fdnix_vector(v) AS v::FLOAT[{dimensions}];
 CREATE OR REPLACE MACRO fdnix_head(v) AS (v::FLOAT[])[1:{head}]::FLOAT[{head}];
 
-CREATE OR REPLACE MACRO fdnix_first(v) AS (v::FLOAT[])[1:{first}]::FLOAT[{first}];
-CREATE OR REPLACE MACRO fdnix_rest(v) AS (v::FLOAT[])[{first} + 1:]::FLOAT[{rest}];
+-- A query's vector, cut in two as those of the file are. Lists, of which a column holds no more than is
+-- in it: a column of arrays takes room for 2,048.
+CREATE OR REPLACE MACRO fdnix_first(v) AS (v::FLOAT[])[1:{first}];
+CREATE OR REPLACE MACRO fdnix_rest(v) AS (v::FLOAT[])[{first} + 1:];
 
-CREATE OR REPLACE MACRO fdnix_first_product(code, v) AS array_inner_product(code::FLOAT[{first}], v);
-CREATE OR REPLACE MACRO fdnix_rest_product(code, v) AS array_inner_product(code::FLOAT[{rest}], v);
+CREATE OR REPLACE MACRO fdnix_first_product(code, v) AS
+    array_inner_product(code::FLOAT[{first}], v::FLOAT[{first}]);
+CREATE OR REPLACE MACRO fdnix_rest_product(code, v) AS
+    array_inner_product(code::FLOAT[{rest}], v::FLOAT[{rest}]);
 
 -- What no word and no name of a query finds is found by meaning above this cosine.
 CREATE OR REPLACE MACRO fdnix_least_similarity() AS {least_similarity};

@@ -60,7 +60,6 @@ STATEMENTS = {
         "DELETE FROM search_full_names WHERE kind = 1",
         "DELETE FROM search_names WHERE kind = 1",
     ),
-    "related terms": ("UPDATE search_vocabulary SET related = NULL",),
     "corrections": (
         """
         CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE

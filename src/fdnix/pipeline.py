@@ -42,7 +42,7 @@ from fdnix.nixpkgs.sources import Fetched, Limits, Unchanged, Work, fetch
 from fdnix.nixpkgs.sources.tree import tree_files, tree_place, tree_source, tree_state
 from fdnix.nixpkgs.tree import Tree, read_tree
 from fdnix.progress import growing, log
-from fdnix.search.build import WordModel
+from fdnix.search.build import LocalModel
 from fdnix.search.fts import FtsOptions
 from fdnix.search.minify import MinifiedReport, MinifyOptions, write_minified
 
@@ -517,7 +517,7 @@ def run_minified(settings: Settings) -> MinifiedReport:
         settings.embedding_path,
         settings.output_minified_path,
         minify_options(settings),
-        words=WordModel(local.embed_words, local.model_table, local.LocalEmbedder.model),
+        model=LocalModel(local.LocalEmbedder.model, local.model_table),
     )
 
 

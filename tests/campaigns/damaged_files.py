@@ -24,7 +24,7 @@ from fdnix.embedding import local
 from fdnix.errors import FdnixError
 from fdnix.pipeline import minify_options
 from fdnix.search import SearchIndex
-from fdnix.search.build import WordModel
+from fdnix.search.build import LocalModel
 from fdnix.search.minify import write_minified
 from fdnix.settings import load_settings
 
@@ -78,8 +78,8 @@ def read_all(path: Path) -> None:
     if meta["kind"] == "full":
         output = path.with_suffix(".minified")
         output.unlink(missing_ok=True)
-        words = WordModel(local.embed_words, local.model_table, local.LocalEmbedder.model)
-        write_minified(path, output, minify_options(load_settings({})), words=words)
+        model = LocalModel(local.LocalEmbedder.model, local.model_table)
+        write_minified(path, output, minify_options(load_settings({})), model=model)
         return
     with SearchIndex.open(path) as index:
         for text in _TEXTS:

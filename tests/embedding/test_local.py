@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from fdnix.embedding.local import DIMENSIONS, LocalEmbedder, embed_words, model_table
+from fdnix.embedding.local import DIMENSIONS, LocalEmbedder, model_table
 from fdnix.embedding.tokenizer import LONGEST_PIECE
 
 TEXTS = ["A terminal file manager", "x", "A much longer text about databases " * 20, "editor"]
@@ -41,12 +41,6 @@ def test_texts_of_like_meaning_are_nearer_than_others() -> None:
 def test_a_text_without_a_token_is_a_zero_vector_and_no_error() -> None:
     assert not LocalEmbedder().embed([""]).any()
     assert LocalEmbedder().embed([]).shape == (0, DIMENSIONS)
-
-
-def test_only_words_that_the_model_knows_whole_have_a_meaning_of_their_own() -> None:
-    encrypt, cipher, nonsense = embed_words(["encrypt", "cipher", "wimglennqx"])
-    assert encrypt @ cipher > 0.4
-    assert not nonsense.any()
 
 
 def test_the_table_says_what_a_vector_is_made_of() -> None:

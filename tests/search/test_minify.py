@@ -20,7 +20,7 @@ from fdnix.errors import DataError, SettingsError
 from fdnix.nixpkgs.platform import BUILT_SYSTEMS
 from fdnix.search import minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
-from support.search import WORDS
+from support.search import MODEL
 
 if TYPE_CHECKING:
     from fdnix.settings import Settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def write_minified(full: Path, path: Path, settings: Settings) -> minify.MinifiedReport:
     options = pipeline.minify_options(settings)
-    return minify.write_minified(full, path, options, words=WORDS)
+    return minify.write_minified(full, path, options, model=MODEL)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

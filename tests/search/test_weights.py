@@ -17,7 +17,7 @@ from fdnix.search import build
 from fdnix.search.build import create_search
 from fdnix.search.fts import FtsOptions
 from support.catalogues import entry, settings_in
-from support.search import WORDS, bare_client, build_search
+from support.search import MODEL, bare_client, build_search
 from support.trees import write_tree
 
 if TYPE_CHECKING:
@@ -113,10 +113,6 @@ PRIOR = {
 """The same for each weight of `fdnix_prior_weights`."""
 
 PARTS = {
-    "related terms": (
-        "UPDATE search_vocabulary SET related = NULL",
-        ("pictures", "gimp"),
-    ),
     "corrections of words": (
         """
         CREATE OR REPLACE MACRO fdnix_corrections(unknown_words, last_word) AS TABLE
@@ -286,7 +282,7 @@ def test_every_sign_of_popularity_is_read_off_some_package(tmp_path: Path) -> No
         create_search(
             connection,
             source,
-            words=WORDS,
+            model=MODEL,
             fts=FtsOptions("packages_fts_idx", "english", "english"),
             popularity=outside,
         )

@@ -10,14 +10,14 @@ import duckdb
 from fdnix.database.connection import attach, connect, literal
 from fdnix.database.file_info import read_file_info
 from fdnix.embedding import local
-from fdnix.search.build import WordModel, create_search
+from fdnix.search.build import LocalModel, create_search
 from fdnix.search.fts import FtsOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WORDS = WordModel(local.embed_words, local.model_table, local.LocalEmbedder.model)
+MODEL = LocalModel(local.LocalEmbedder.model, local.model_table)
 
 _BARE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
@@ -35,7 +35,7 @@ def bare_client(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def build_search(
-    full: Path, path: Path, *, words: WordModel = WORDS, popularity: Path | None = None
+    full: Path, path: Path, *, model: LocalModel = MODEL, popularity: Path | None = None
 ) -> None:
     """Write a minified database at `path` out of the full one at `full`, without an HNSW index."""
     with connect(path) as connection:
@@ -44,7 +44,7 @@ def build_search(
         create_search(
             connection,
             source,
-            words=words,
+            model=model,
             fts=FtsOptions("packages_fts_idx", "english", "english"),
             popularity=popularity,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["full", "minified"]
 
-SCHEMA_VERSIONS: Mapping[str, int] = {"full": 4, "minified": 5}
+SCHEMA_VERSIONS: Mapping[str, int] = {"full": 4, "minified": 6}
 """By kind of file, raised by every change of its tables or their meaning."""
 
 _TABLES = frozenset(

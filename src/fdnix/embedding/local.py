@@ -52,18 +52,6 @@ class LocalEmbedder:
         return vectors
 
 
-def embed_words(words: Sequence[str]) -> NDArray[np.float32]:
-    """The local model's unit vectors for single words, shape (n, 256).
-
-    A word that the model knows only in pieces gets zeros: its vector tells more of how it is
-    spelt than of what it means.
-    """
-    vectors = LocalEmbedder().embed(words)
-    known = _load().tokenizer.numbers
-    vectors[[word not in known for word in words]] = 0
-    return vectors
-
-
 def model_table() -> pa.Table:
     """The model as a table: `token`, its `weight`, and its `vector` of 256 signed bytes."""
     import pyarrow as pa  # noqa: PLC0415 (a slow import that a search does without)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ from fdnix.search.fts import create_fts
 from fdnix.search.macros import create_macros, first_dimensions, vector_lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     import duckdb
@@ -31,39 +31,29 @@ if TYPE_CHECKING:
 
     from fdnix.search.fts import FtsOptions
 
-Embed: TypeAlias = "Callable[[Sequence[str]], NDArray[np.float32]]"
-"""Texts to vectors of unit length, shape (n, dimensions)."""
-
-_RELATED_TERMS = 20
-_MIN_SIMILARITY = 0.35
-# Rows compared at once: 256 take a tenth of the memory that 2,048 do (0.1 GB over 15,000 words) and
-# two thirds of the time.
-_BLOCK = 256
 _LARGEST_CODE = 127
 # A hundred-thousandth of what a length's inverse comes to.
 _SCALE_DECIMALS = 7
 
 
 @dataclass(frozen=True)
-class WordModel:
-    """What the local model says of words, whatever model the packages' vectors are of.
+class LocalModel:
+    """The local model, which a file holds to embed queries with where its vectors are the model's.
 
     Attributes:
-        embed_words: unit vectors for single words; they tell which words mean nearly the same.
-        table: the model itself, as a table of `token`, `weight` and `vector`.
-        name: the model's name; the file embeds queries where its vectors are of this model.
+        name: what `fdnix_meta` calls it.
+        table: the model, as a table of `token`, `weight` and `vector`.
     """
 
-    embed_words: Embed
-    table: Callable[[], pa.Table]
     name: str
+    table: Callable[[], pa.Table]
 
 
 def create_search(
     connection: duckdb.DuckDBPyConnection,
     source: dict[str, str],
     *,
-    words: WordModel,
+    model: LocalModel,
     fts: FtsOptions,
     popularity: Path | None = None,
 ) -> None:
@@ -75,7 +65,7 @@ def create_search(
         connection: open on the new file, with `fts` loaded (its stemmer is used once, here) and the
             full database attached as `source`.
         source: the file info of the full database.
-        words: the local model.
+        model: the local one.
         fts: how the full-text index is made.
         popularity: a JSON file, attribute path to number, that joins in the prior.
 
@@ -93,52 +83,17 @@ def create_search(
     )
     create_fts(connection, fts)
     connection.execute(read_sql("search", "texts_view"))
-    _create_vocabulary(connection, words.embed_words)
+    connection.execute(read_sql("search", "vocabulary"))
     connection.execute(read_sql("search", "prior"))
     _create_embeddings(connection, dimensions, head)
     connection.execute(read_sql("search", "indexes"))
-    embeds = source.get("embedding_model") == words.name
+    embeds = source.get("embedding_model") == model.name
     if embeds:
-        connection.register("model", words.table())
+        connection.register("model", model.table())
         connection.execute("CREATE TABLE search_model AS FROM model ORDER BY token")
         connection.unregister("model")
     create_macros(connection, dimensions, head, embeds=embeds)
     connection.execute(read_sql("search", "comments"))
-
-
-def _create_vocabulary(connection: duckdb.DuckDBPyConnection, embed_words: Embed) -> None:
-    rows = connection.execute(read_sql("search", "related_words")).fetchall()
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE related "
-        "(term_id INTEGER, related_id INTEGER, similarity UTINYINT)"
-    )
-    terms = np.array([term for term, _ in rows], dtype=np.int32)
-    for first, second, similarity in _pairs(embed_words([word for _, word in rows])):
-        pairs = {"a": terms[first], "b": terms[second], "similarity": _packed(similarity)}
-        connection.register("pairs", pa.table(pairs))
-        connection.execute("INSERT INTO related FROM pairs")
-        connection.unregister("pairs")
-    connection.execute(read_sql("search", "vocabulary"))
-
-
-def _pairs(
-    vectors: NDArray[np.float32],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Each row's nearest other rows by cosine, block by block: row numbers and the cosine."""
-    count = min(_RELATED_TERMS, len(vectors))
-    for start in range(0, len(vectors), _BLOCK):
-        cosines = vectors[start : start + _BLOCK] @ vectors.T
-        here = np.arange(len(cosines))
-        cosines[here, start + here] = 0
-        nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
-        values = np.take_along_axis(cosines, nearest, axis=1)
-        rows, columns = np.nonzero(values > _MIN_SIMILARITY)
-        yield start + rows, nearest[rows, columns], values[rows, columns]
-
-
-def _packed(similarity: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Cosines in a byte each."""
-    return np.round(255 * np.clip(similarity, 0, 1)).astype(np.uint8)
 
 
 def create_entries(connection: duckdb.DuckDBPyConnection, popularity: Path | None = None) -> None:

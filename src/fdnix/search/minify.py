@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from fdnix.database.hnsw import HnswOptions
-    from fdnix.search.build import WordModel
+    from fdnix.search.build import LocalModel
     from fdnix.search.fts import FtsOptions
 
 
@@ -74,12 +74,12 @@ class MinifiedReport:
 
 
 def write_minified(
-    full: Path, path: Path, options: MinifyOptions, *, words: WordModel
+    full: Path, path: Path, options: MinifyOptions, *, model: LocalModel
 ) -> MinifiedReport:
     """Derive the minified database at `path` from the full database at `full`.
 
     A minified database that was derived from this very full database with the same options is
-    left as it is, unless the code that made it has changed. `words` is the local model. Where the
+    left as it is, unless the code that made it has changed. `model` is the local one. Where the
     HNSW index would make the file larger than it may be it is left out: search does not need it.
 
     Raises:
@@ -108,7 +108,7 @@ def write_minified(
     with building(path) as part:
         recall = None
         if vectors:
-            recall = _build(part, full, source, made_with, options, words, index=True)
+            recall = _build(part, full, source, made_with, options, model, index=True)
             if _exceeds(size := part.stat().st_size, options.max_bytes):
                 log.warning(
                     "the HNSW index is left out: with it the file takes %s bytes, more than the "
@@ -122,7 +122,7 @@ def write_minified(
             _refuse_to_lose_vectors(path, full)
             log.warning("%s has no vectors: search is by text alone; run fdnix embed", full)
         if recall is None:
-            _build(part, full, source, made_with, options, words, index=False)
+            _build(part, full, source, made_with, options, model, index=False)
         with connect(part, read_only=True, extension_directory=directory) as connection:
             verify_counts(connection, part)
             verify_fts(connection, part, macro=options.fts.macro)
@@ -138,7 +138,7 @@ def _build(
     source: dict[str, str],
     made_with: dict[str, str],
     options: MinifyOptions,
-    words: WordModel,
+    model: LocalModel,
     *,
     index: bool,
 ) -> float | None:
@@ -147,7 +147,7 @@ def _build(
         attach(connection, full, "source")
         lock(connection)
         create_search(
-            connection, source, words=words, fts=options.fts, popularity=options.popularity
+            connection, source, model=model, fts=options.fts, popularity=options.popularity
         )
         keep_own_rows(connection, full)
         verify_build(connection, full, source["build_id"])

@@ -76,9 +76,7 @@ CREATE TABLE search_vocabulary(hash UINTEGER,
     term_id INTEGER,
     idf FLOAT,
     entries INTEGER,
-    letters UINTEGER,
-    related STRUCT(term_id INTEGER,
-    similarity UTINYINT)[]);
+    letters UINTEGER);
 CREATE VIEW packages_fts_source AS SELECT package_id,
     concat_ws(' ',
     regexp_replace(package_id,

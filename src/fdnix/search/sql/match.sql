@@ -110,7 +110,7 @@ FROM (
 
 -- All that a query without filters asks for, but for what it misspells.
 -- terms: [{slot, term_id, idf, similarity}]: a slot is a distinct word of the query, worth idf (idfs);
---     similarity says how well a term fills it, 1 for the word itself, less for one of like meaning.
+--     similarity says how well a term fills it, 1 for the word itself, less for one spelt like it.
 -- names: [{entry_id, fit, how}]: entries that have the query for a name, or for a name's beginning.
 -- edits: how many may lie between the query and a name it misspells; NULL where it misspells none.
 --     Only what is no name as it stands can be a misspelt one, and no sentence of known words is,
@@ -127,11 +127,9 @@ known AS (
     SELECT
         coalesce(list(v.word), []) AS words,
         coalesce(map_values(map_from_entries(list_distinct(list((term_id, idf))))), []) AS idfs,
-        coalesce(list_distinct(flatten(list(list_prepend(
-            {'slot': term_id::BIGINT, 'term_id': term_id, 'idf': idf, 'similarity': 1::FLOAT},
-            list_transform(related, lambda r: {
-                'slot': term_id::BIGINT, 'term_id': r.term_id, 'idf': idf,
-                'similarity': r.similarity::FLOAT / 255}))))), []) AS terms
+        coalesce(list_distinct(list({
+            'slot': term_id::BIGINT, 'term_id': term_id, 'idf': idf, 'similarity': 1::FLOAT
+        })), []) AS terms
     FROM (
         SELECT word, fdnix_hash(word) AS hash FROM (SELECT unnest(p.words) AS word FROM asked)
     ) AS w

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fdnix import Filters
+from fdnix.search.filters import FILTERS
+from support.search import bare_client
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fdnix import SearchIndex
 
 QUERIES = ["editor", "python requests", "editor license:mit", "set:python313Packages", "qzxv"]
@@ -58,3 +62,18 @@ def test_a_request_that_takes_too_long_is_ended_and_the_next_is_answered(
     with pytest.raises(TimeoutError, match="took more than"), index.at_most(0.0001):
         index.search_and_count("is:free")
     assert index.search("ripgrep").hits[0].package_id == "ripgrep"
+
+
+def test_the_ids_that_are_counted_stand_on_one_row(minified: Path) -> None:
+    nothing_beside = ", NULL" * len(FILTERS)
+    with bare_client(minified) as client:
+        rows = client.execute(
+            f"""
+            SELECT count(*), count(entries), count(passing)
+            FROM fdnix_rank(
+                (SELECT question FROM (
+                    SELECT *, NULL::FLOAT[] AS vector FROM fdnix_question('editor')) AS question),
+                fdnix_filters('editor is:free'{nothing_beside}), 10, 0, with_ids := true)
+            """
+        ).fetchone()
+    assert rows == (10, 1, 1)

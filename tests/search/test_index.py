@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -12,12 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fdnix.database.connection import count
-from fdnix.errors import DataError, FdnixError
+from fdnix.errors import DataError, FdnixError, SettingsError
 from fdnix.search import Filters, SearchIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -103,6 +104,34 @@ def test_a_filter_alone_lists_what_anyone_may_want_first(index: SearchIndex) -> 
     results = index.search("is:free", limit=20)
     assert len(results.hits) == 20
     assert results.hits == sorted(results.hits, key=lambda hit: -hit.score)
+
+
+@pytest.mark.parametrize(
+    "given", [{"license": Path("NULL")}, {"maintainer": b"mit"}, {"free_only": "yes"}]
+)
+def test_a_filter_of_another_type_is_refused_by_name(
+    index: SearchIndex, given: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^{next(iter(given))}: .* is not accepted"):
+        index.search("editor", filters=Filters(**given))
+
+
+def test_an_index_is_not_closed_within_a_limited_block(index: SearchIndex) -> None:
+    with index.at_most(60), pytest.raises(SettingsError, match="at_most"):
+        index.close()
+    assert index.search("editor").hits
+
+
+@pytest.mark.parametrize(("error", "kept"), [(LookupError, True), (TimeoutError, False)])
+def test_a_connection_is_used_again_unless_it_was_interrupted(
+    index: SearchIndex, error: type[Exception], kept: bool
+) -> None:
+    index.search("editor")
+    [session] = index._free
+    with suppress(error), index.at_most(60):
+        raise error
+    index.search("editor")
+    assert (session in index._free) == kept
 
 
 def test_searches_leave_no_memory_taken(index: SearchIndex) -> None:

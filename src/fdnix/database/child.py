@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CRASHES = {
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGTRAP,
+}
 # Not forked: another thread of ours may hold a lock, which nobody would let go there.
 _ANSWER = (
     "import sys; sys.path[:] = sys.argv[1:]; from fdnix.database.child import answer; answer()"
@@ -31,7 +39,7 @@ def in_child(path: Path, function: Callable[..., T], *arguments: object) -> T:
 
     Raises:
         DataError: the process crashed.
-        SettingsError: the system ended it, as it does where there is not memory enough.
+        SettingsError: somebody ended it; the system does where there is not memory enough.
         Exception: what the function raised.
     """
     with mortal_group() as group:
@@ -44,8 +52,11 @@ def in_child(path: Path, function: Callable[..., T], *arguments: object) -> T:
         )
     if done.returncode == -signal.SIGKILL:
         raise SettingsError(f"{path}: {NO_MEMORY}")
-    if done.returncode < 0:
+    if -done.returncode in _CRASHES:
         raise DataError(f"{path}: DuckDB crashed over it; the file is damaged")
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise SettingsError(f"{path}: reading it was ended by {name}; start again")
     if done.returncode:
         raise RuntimeError(done.stderr.decode(errors="replace"))
     error, result = pickle.loads(done.stdout)  # noqa: S301 - from our own process

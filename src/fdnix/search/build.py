@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from fdnix.search.fts import FtsOptions
 
 _LARGEST_CODE = 127
-# A hundred-thousandth of what a length's inverse comes to.
-_SCALE_DECIMALS = 7
+# The inverse of a length is some thousandths: it is off by less than 5e-6 of itself.
+_SCALE_DECIMALS = 8
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ FILTERS = (
         "platform",
         "only_platform",
         "--platform",
-        "contains(concat('-', array_to_string(p.platforms, '- -'), '-'), concat('-', x, '-'))",
+        # Between systems stands what no word of a query holds.
+        "contains(concat('-', array_to_string(p.platforms, '-\n-'), '-'), concat('-', x, '-'))",
         "Only what runs on this system, such as aarch64-darwin, or on systems such as darwin.",
         values="unnest(p.platforms)",
     ),
@@ -68,7 +69,8 @@ FILTERS = (
         "contains(p.license_words, concat(' ', x, ' ')) "
         "OR contains(p.license_words, concat(' ', x, '-'))",
         "Only under this licence, by its SPDX identifier or nixpkgs' name; gpl means every GPL.",
-        values="unnest(regexp_extract_all(p.license, '[A-Za-z0-9.+-]+'))",
+        values="unnest(list_filter(regexp_extract_all(p.license, '[A-Za-z0-9.+-]+'), "
+        "lambda word: word NOT IN ('AND', 'OR', 'WITH')))",
     ),
     Filter(
         "maintainer",

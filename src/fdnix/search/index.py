@@ -373,7 +373,8 @@ class SearchIndex:
 
         with self._session() as session:
             until = time.monotonic() + seconds
-            threading.Thread(target=end, args=[session], daemon=True).start()
+            watch = threading.Thread(target=end, args=[session], daemon=True)
+            watch.start()
             try:
                 yield
             except duckdb.InterruptException as error:
@@ -383,9 +384,17 @@ class SearchIndex:
                 raise TimeoutError(f"the answer took more than {seconds:g} seconds") from error
             finally:
                 over.set()
+                # The session may be another thread's next.
+                watch.join()
 
     def close(self) -> None:
-        """Close the file, once the calls under way in other threads have ended."""
+        """Close the file, once the calls under way in other threads have ended.
+
+        Raises:
+            SettingsError: it is called in an `at_most` block, which has yet to end.
+        """
+        if getattr(self._threads, "session", None) is not None:
+            raise SettingsError("close: not within a block of at_most; close the index after it")
         with self._idle:
             self._open = False
             self._idle.wait_for(lambda: not self._under_way)
@@ -421,12 +430,20 @@ class SearchIndex:
                 except IndexError:
                     session = _Session(self._connection.cursor())
                 self._threads.session = session
+                fit = True
                 try:
                     yield session
+                except BaseException as error:
+                    # The caller's own errors are none of the connection's, which may have been
+                    # in the midst of something at the others.
+                    fit = isinstance(error, Exception) and not isinstance(
+                        error, duckdb.Error | TimeoutError
+                    )
+                    raise
                 finally:
                     self._threads.session = None
-                # Not after an error: who knows what the connection was at.
-                self._free.append(session)
+                    if fit:
+                        self._free.append(session)
         finally:
             with self._idle:
                 self._under_way -= 1
@@ -721,6 +738,9 @@ def _accept_filters(filters: object) -> Filters:
     texts: dict[str, Any] = {}
     for row in FILTERS:
         value = getattr(filters, row.field)
+        if not isinstance(value, bool if row.is_flag else str | None):
+            wanted = "True or False" if row.is_flag else "a text"
+            raise SettingsError(f"{row.field}: {value!r} is not accepted; {wanted} is")
         if isinstance(value, str):
             texts[row.field] = _bindable(value)
             if not texts[row.field].strip():

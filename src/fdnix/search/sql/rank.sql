@@ -4,7 +4,8 @@
 -- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
 -- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
 --    best first), score, why, parts (what the score is made of), total (of all hits); where ids are asked
---    for, entries (those of all hits) and passing (of the packages that pass the filters; NULL without)
+--    for, on the best row: entries (those of all hits) and passing (the rowids of the packages that pass
+--    the filters; NULL without)
 -- What is grouped is materialised: DuckDB 1.5 may lose rows where it pushes the filter of a join into a
 -- grouped side of it and runs it in parallel (duckdb/duckdb#22075).
 CREATE OR REPLACE MACRO fdnix_rank(
@@ -90,7 +91,7 @@ glanced AS (
 compared AS (
     SELECT
         g.entry_id, g.popularity, g.prior,
-        coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0)::FLOAT
+        least(1, coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0))::FLOAT
             AS vector_similarity,
         coalesce(w.worth / a.worth, 0) AS coverage,
         least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
@@ -131,17 +132,20 @@ enough AS (
     SELECT CASE WHEN any_value(guessed) THEN min(score) ELSE '-infinity' END AS least_score
     FROM (SELECT score, guessed FROM scored ORDER BY score DESC LIMIT 10)
 ),
+top AS MATERIALIZED (
+    FROM scored ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
+),
 totals AS (
-    SELECT count(*) AS total, NULL AS entries, NULL AS passing
+    SELECT count(*) AS total, NULL AS entries, NULL AS passing, NULL AS bearer
     FROM scored JOIN enough ON score >= least_score
     HAVING NOT with_ids
     UNION ALL
-    SELECT count(*), list(entry_id), (SELECT list(package_row) FROM allowed SEMI JOIN scored USING (entry_id))
+    SELECT
+        count(*), list(entry_id),
+        (SELECT list(package_row) FROM allowed SEMI JOIN scored USING (entry_id)),
+        (SELECT arg_max(entry_id, score) FROM top)
     FROM scored JOIN enough ON score >= least_score
     HAVING with_ids
-),
-top AS MATERIALIZED (
-    FROM scored ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits
 ),
 found AS (
     FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
@@ -156,7 +160,7 @@ package AS (
 ),
 -- The variant that the query names comes first; else the entry's own order holds. A number in the
 -- query may be the start of a version; a set that the query does not speak of counts against.
-by_entry AS (
+by_entry AS MATERIALIZED (
     SELECT
         entry_id,
         list_sort(list({
@@ -201,8 +205,9 @@ FROM (
             'prior': prior
         } AS parts,
         total,
-        entries,
-        passing
+        -- On the best row alone: they may be as long as the catalogue.
+        CASE WHEN entry_id = bearer THEN entries END AS entries,
+        CASE WHEN entry_id = bearer THEN passing END AS passing
     FROM by_entry JOIN top USING (entry_id) JOIN enough ON score >= least_score CROSS JOIN totals
 )
 ORDER BY score DESC, entry_id;

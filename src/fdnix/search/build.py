@@ -152,7 +152,7 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
     for batch in rows.to_batches():
         column = cast("pa.FixedSizeListArray[Any]", batch.column("vector"))
         codes = _quantized(np.asarray(column.flatten()).reshape(len(batch), -1))
-        lengths = np.linalg.norm(codes.astype(np.float64), axis=1)
+        lengths = np.sqrt(np.einsum("ij,ij->i", codes, codes, dtype=np.float64))
         table = pa.Table.from_batches([batch.drop_columns(["vector"])])
         for name, values in (
             ("scale", pa.array(np.round(1 / lengths, _SCALE_DECIMALS), pa.float32())),

@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING
 
 from campaigns.steps import steps
 from fdnix.database.sizes import database_info
-from fdnix.embedding import local
 from fdnix.errors import FdnixError
 from fdnix.pipeline import minify_options
 from fdnix.search import SearchIndex
-from fdnix.search.build import LocalModel
 from fdnix.search.minify import write_minified
 from fdnix.settings import load_settings
+from support.search import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +77,7 @@ def read_all(path: Path) -> None:
     if meta["kind"] == "full":
         output = path.with_suffix(".minified")
         output.unlink(missing_ok=True)
-        model = LocalModel(local.LocalEmbedder.model, local.model_table)
-        write_minified(path, output, minify_options(load_settings({})), model=model)
+        write_minified(path, output, minify_options(load_settings({})), model=MODEL)
         return
     with SearchIndex.open(path) as index:
         for text in _TEXTS:

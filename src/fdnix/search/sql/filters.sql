@@ -39,13 +39,13 @@ candidates AS MATERIALIZED (
         p.rowid AS package_row,
         CASE WHEN len(f.excluded) > 0 THEN fdnix_behind_set(package_id, attribute_set) END
             AS behind_set,
-        CASE
-            WHEN len(f.excluded_runs) > len(f.excluded)
-            THEN concat_ws(' ', package_id, description, long_description)
-            WHEN len(f.excluded_runs) > 0
-            THEN concat_ws(
-                ' ', fdnix_behind_set(package_id, attribute_set), description, long_description)
-            END AS texts
+        CASE WHEN len(f.excluded_runs) > 0 THEN concat_ws(
+            ' ',
+            CASE WHEN len(f.excluded_runs) > len(f.excluded) THEN package_id
+            ELSE fdnix_behind_set(package_id, attribute_set) END,
+            description,
+            long_description
+        ) END AS texts
     FROM packages AS p CROSS JOIN (SELECT f FROM asked WHERE asks_packages)
     WHERE filters IS NOT NULL
         -- One condition that stops where it is settled: DuckDB would look at all texts first, for a join.

@@ -121,24 +121,15 @@ CREATE OR REPLACE MACRO fdnix_exclusions_pass(f, name, texts) AS
         WHEN fdnix_has_parts(name) THEN NOT list_has_any(fdnix_name_parts(name), f.excluded)
         ELSE true END;
 
--- Whether the name of a set is no word that is excluded and has none for a part: fdnix_words and
--- fdnix_name_parts for ASCII, since theirs take longer to compile than this to run. Other sets pass.
+-- Whether the name of a set is no word that is excluded and has none for a part.
 CREATE OR REPLACE MACRO fdnix_set_passes(f, set_name) AS
     CASE
-        WHEN len(f.excluded) = 0 OR set_name IS NULL OR strlen(set_name) <> length(set_name) THEN true
-        WHEN fdnix_holds_any(lower(set_name), f.excluded)
-        THEN NOT list_has_any(
-            regexp_extract_all(lower(set_name), '[a-z0-9]+(?:\+\+|#)?')
-            || regexp_extract_all(
-                lower(regexp_replace(set_name, '([a-z])([A-Z])', '\1 \2', 'g')),
-                '[a-z]+(?:\+\+|#)?|[0-9]+'),
-            f.excluded)
-        ELSE true END;
+        WHEN len(f.excluded) = 0 OR set_name IS NULL THEN true
+        ELSE NOT list_has_any(fdnix_words(set_name) || fdnix_name_parts(set_name), f.excluded) END;
 
 -- What of an attribute path fdnix_set_passes has not asked.
 CREATE OR REPLACE MACRO fdnix_behind_set(path, set_name) AS
-    CASE WHEN set_name IS NULL OR strlen(path) <> length(path) THEN path
-    ELSE substr(path, length(set_name) + 2) END;
+    coalesce(substr(path, length(set_name) + 2), path);
 
 -- Of some words, the one that is spelt most like another.
 CREATE OR REPLACE MACRO fdnix_likest(word, words) AS

@@ -121,16 +121,15 @@ passed AS (
 scored AS MATERIALIZED (
     SELECT
         entry_id, vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, prior,
-        guessed,
         round(fdnix_score(
             vector_similarity, coverage, tfidf_cosine, phrase_cosine, name_fit, how, c.prior, popularity,
             weights), 6) AS score
-    FROM passed AS c CROSS JOIN (SELECT weights, guessed FROM asked)
+    FROM passed AS c CROSS JOIN (SELECT weights FROM asked)
 ),
 -- Of guesses the best are enough.
 enough AS (
     SELECT CASE WHEN any_value(guessed) THEN min(score) ELSE '-infinity' END AS least_score
-    FROM (SELECT score, guessed FROM scored ORDER BY score DESC LIMIT 10)
+    FROM (SELECT score FROM scored ORDER BY score DESC LIMIT 10) CROSS JOIN (SELECT guessed FROM asked)
 ),
 top AS MATERIALIZED (
     FROM scored ORDER BY score DESC, entry_id LIMIT max_hits OFFSET skip_hits

@@ -9,9 +9,9 @@ CREATE TEMP TABLE narrowed (query VARCHAR, {columns});
 -- What of the query is to be matched, what it is narrowed to, and what is said of that.
 CREATE TEMP TABLE filters AS
 SELECT
-    fdnix_query_text(query) AS words,
+    NULL::VARCHAR AS words,
     fdnix_filters(query, {parameters}) AS filters,
-    fdnix_complaints(query) AS complaints
+    NULL::VARCHAR[] AS complaints
 FROM narrowed;
 
 CREATE TEMP TABLE question AS

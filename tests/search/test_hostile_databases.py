@@ -47,7 +47,7 @@ TABLE_MACROS = {
     "fdnix_rank": "question, filters, max_hits, skip_hits, with_ids := false",
     "fdnix_search": "query",
     "fdnix_package": "path",
-    "fdnix_understand": "query",
+    "fdnix_understand": "asked_table",
     "fdnix_suggest": "typed, max_names := 10",
     "duckdb_views": "",
     "duckdb_tables": "",

@@ -180,7 +180,7 @@ _MAX_OFFSET = 1 << 62
 # Look-ups by so many keys go through an index; DuckDB's own limit is 50.
 _KEYS = 1000
 _PREPARED = 16
-_QUESTION = "(SELECT question FROM temp.question)"
+_QUESTION = "'temp.question'"
 _NARROWED = "(SELECT filters FROM temp.filters)"
 _MODEL = "FROM duckdb_tables() WHERE table_name = 'search_model' AND database_name = ?"
 _OTHER_MODEL = "text search only: the file's vectors are of {}, queries would be of {}"
@@ -512,11 +512,12 @@ class _Session:
         prefer_own(connection)
         connection.execute(
             read_sql("search", "session").format(
-                columns=", ".join(
-                    f"{row.parameter} {'BOOLEAN' if row.is_flag else 'VARCHAR'}" for row in FILTERS
-                ),
                 parameters=", ".join(row.parameter for row in FILTERS),
-                values=", ".join(f"${number + 2}" for number in range(len(FILTERS))),
+                values=", ".join(
+                    f"${number}::{'BOOLEAN' if row.is_flag else 'VARCHAR'} AS {row.parameter}"
+                    for number, row in enumerate(FILTERS, start=2)
+                ),
+                nothing=", ".join("NULL" for _ in FILTERS),
             )
         )
 
@@ -536,8 +537,8 @@ class _Session:
     def narrow(self, text: str, filters: Filters) -> tuple[str, list[str]]:
         """What of `text` is to be matched, and what is said of the rest; keeps what narrows it."""
         values = asdict(filters)
-        self._keep("narrowed", text, *(values[row.field] for row in FILTERS))
-        words, complaints = self.connection.execute("EXECUTE narrow").fetchone() or ("", [])
+        row = self._keep("narrow", text, *(values[row.field] for row in FILTERS))
+        words, complaints = row or ("", [])
         return str(words), list(complaints)
 
     def run(
@@ -578,8 +579,7 @@ class _Session:
         # As text, which DuckDB reads ten times as fast as a list of Python floats; nine digits are
         # all that a FLOAT has.
         encoded = f"[{','.join(f'{number:.9g}' for number in vector)}]" if vector else None
-        self._keep("asked", words, encoded)
-        row = self.connection.execute("EXECUTE understand").fetchone()
+        row = self._keep("understand", words, encoded)
         unknown, edits, note = row or ([], None, None)
         if unknown:
             self.connection.execute("EXECUTE correct")
@@ -587,16 +587,17 @@ class _Session:
             self.connection.execute("EXECUTE spell")
         return note and str(note)
 
-    def _keep(self, table: str, *values: str | bool | None) -> None:
-        """Make `values` the one row of a table, until the question is answered.
+    def _keep(self, statement: str, *values: str | bool | None) -> tuple[Any, ...] | None:
+        """Execute a statement that keeps what it makes of `values`: the row that it returns.
 
-        Written out as literals: to bind them takes DuckDB thrice as long.
+        Written out as literals: to bind them takes DuckDB thrice as long. NULL has its type, without
+        which the statement would be planned anew.
         """
         written = ", ".join(
-            "NULL" if value is None else literal(value) if isinstance(value, str) else str(value)
+            "NULL::VARCHAR" if value is None else literal(value) if isinstance(value, str) else str(value)
             for value in values
         )
-        self.connection.execute(f"EXECUTE keep_{table}({written})")
+        return self.connection.execute(f"EXECUTE {statement}({written})").fetchone()
 
     def _nearest_values(self) -> list[str]:
         """For values that no package has, what is spelt most like them."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import UnionType
+    from collections.abc import Iterable, Sequence
 
     import duckdb
 
@@ -188,13 +188,12 @@ def rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         duckdb.DataError: a column of `packages` holds what it does not in a file of fdnix's.
     """
     names = [column[0] for column in result.description]
-    found = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    for row in found:
-        _refuse_other_kinds(row)
-    return found
+    found = result.fetchall()
+    _refuse_other_kinds(names, found)
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
-_KINDS: dict[str, type | UnionType] = {
+_KINDS: dict[str, type | tuple[type, ...]] = {
     "package_id": str,
     "pname": str,
     "programs": list,
@@ -207,16 +206,17 @@ _KINDS: dict[str, type | UnionType] = {
             *("attribute_set", "version", "description", "long_description", "homepage"),
             *("license", "maintainers", "main_program", "position"),
         ),
-        str | None,
+        (str, NoneType),
     ),
 }
 """What the columns of `packages` are for Python."""
 
 
-def _refuse_other_kinds(row: Mapping[str, Any]) -> None:
+def _refuse_other_kinds(names: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
     from duckdb import DataError  # noqa: PLC0415 (what prints packages needs no DuckDB)
 
-    for name, value in row.items():
-        kind = _KINDS.get(name)
-        if kind and not isinstance(value, kind):
-            raise DataError(f"the column {name} of packages holds {value!r:.50}")
+    kinds = [(place, _KINDS[name]) for place, name in enumerate(names) if name in _KINDS]
+    for row in found:
+        for place, kind in kinds:
+            if not isinstance(row[place], kind):
+                raise DataError(f"the column {names[place]} of packages holds {row[place]!r:.50}")

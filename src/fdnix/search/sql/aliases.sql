@@ -25,12 +25,7 @@ SELECT
 FROM aliases
 WHERE name = alias_name;
 
--- What became of the package that a query names, where it is none any more. Where a package has the same
--- name but for capitals and punctuation, the alias is meant only as it stands. -> sentence
+-- What became of the package that a query names, where it is none any more. -> sentence
 CREATE OR REPLACE MACRO fdnix_notes(query) AS TABLE
-SELECT fdnix_alias_note(name, target, message) AS sentence
-FROM aliases AS a
-CROSS JOIN (SELECT text, fdnix_glue(text) AS glued FROM (SELECT fdnix_query_text(query) AS text)) AS q
-WHERE a.glued = q.glued OR name = text
-ORDER BY name <> text, name
-LIMIT 1;
+WITH asked AS MATERIALIZED (SELECT fdnix_query_text(query) AS text)
+SELECT note AS sentence FROM fdnix_understand('asked') WHERE note IS NOT NULL;

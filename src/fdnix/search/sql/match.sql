@@ -109,19 +109,21 @@ FROM (
 );
 
 -- All that a query without filters asks for, but for what it misspells.
+-- asked_table: the name of a table of one row: text, the query. By name, not by a subquery: see fdnix_rank.
 -- terms: [{slot, term_id, idf, similarity}]: a slot is a distinct word of the query, worth idf (idfs);
 --     similarity says how well a term fills it, 1 for the word itself, less for one spelt like it.
 -- names: [{entry_id, fit, how}]: entries that have the query for a name, or for a name's beginning.
 -- edits: how many may lie between the query and a name it misspells; NULL where it misspells none.
 --     Only what is no name as it stands can be a misspelt one, and no sentence of known words is,
 --     unless a number in it may be a version's. What begins a name is less likely to be misspelt.
--- -> parsed (see fdnix_parse), terms, idfs, unknown (words to be corrected), names, edits
-CREATE OR REPLACE MACRO fdnix_understand(query) AS TABLE
+-- note: what became of the package that it names, where it is none any more. Where a package has the same
+--     name but for capitals and punctuation, the alias is meant only as it stands.
+-- -> parsed (see fdnix_parse), terms, idfs, unknown (words to be corrected), names, edits, note
+CREATE OR REPLACE MACRO fdnix_understand(asked_table) AS TABLE
 WITH
 asked AS MATERIALIZED (
-    SELECT p, p.glued AS glued, left(p.glued, 3) AS start, md5_number_lower(p.glued) AS hash
-    -- The query is named first: a macro's argument is written out wherever it stands.
-    FROM (SELECT fdnix_parse(asked_query) AS p FROM (SELECT query AS asked_query))
+    SELECT text, p, p.glued AS glued, left(p.glued, 3) AS start, md5_number_lower(p.glued) AS hash
+    FROM (SELECT text, fdnix_parse(text) AS p FROM query_table(asked_table))
 ),
 known AS (
     SELECT
@@ -161,7 +163,13 @@ SELECT
             AND (p.shape = 'one_word' OR len(p.numbers) > 0 OR len(unknown) > 0)
             AND NOT exact
         THEN CASE WHEN len(names) > 0 THEN 1 ELSE fdnix_edits(length(p.glued)) END
-    END AS edits
+    END AS edits,
+    (
+        SELECT fdnix_alias_note(name, target, message)
+        FROM aliases JOIN asked ON aliases.glued = asked.glued OR name = text
+        ORDER BY name <> text, name
+        LIMIT 1
+    ) AS note
 FROM (
     SELECT
         p, terms, idfs, names, exact,
@@ -174,7 +182,9 @@ FROM (
 -- fdnix_understand, with what the query misspells: the question that fdnix_rank answers.
 -- -> parsed, terms, idfs, names
 CREATE OR REPLACE MACRO fdnix_question(query) AS TABLE
-WITH understood AS MATERIALIZED (FROM fdnix_understand(query))
+WITH
+asked AS MATERIALIZED (SELECT query AS text),
+understood AS MATERIALIZED (FROM fdnix_understand('asked'))
 SELECT
     parsed,
     terms || more_terms AS terms,

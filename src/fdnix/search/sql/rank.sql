@@ -1,6 +1,6 @@
 -- The ranking: what words, names and vector find, as one list.
--- question: {parsed, terms, idfs, names} (see fdnix_understand), and vector: the query's, of whatever
--- length, or NULL;
+-- question: the name of a table of one row: parsed, terms, idfs, names (see fdnix_understand), and vector:
+-- the query's, of whatever length, or NULL. By name: DuckDB takes 0.4 ms to make a struct of it;
 -- filters: see fdnix.search.filters; NULL asks nothing, and costs nothing.
 -- -> the columns of `packages` that a hit has, of each entry's best variant; variants (attribute paths,
 --    best first), score, why, parts (what the score is made of), total (of all hits); where ids are asked
@@ -34,7 +34,7 @@ asked AS MATERIALIZED (
             AND len(list_filter(q.names, lambda n: n.how <> 'spelling')) = 0 AS guessed,
         list_sum(q.idfs) AS worth,
         255 * sqrt(list_inner_product(q.idfs, q.idfs)) AS norm
-    FROM (SELECT question AS q)
+    FROM query_table(question) AS q
 ),
 allowed AS MATERIALIZED (FROM fdnix_allowed(filters)),
 filled AS (
@@ -56,18 +56,20 @@ filled AS (
     )
     GROUP BY entry_id, slot
 ),
-word_matches AS MATERIALIZED (
+matches AS MATERIALIZED (
     SELECT
         entry_id,
         sum(idf * similarity) AS worth,
         sum(idf * weight) AS weight,
-        sum(idf * phrase_weight) AS phrase_weight
-    FROM filled
-    GROUP BY entry_id
-),
-name_matches AS MATERIALIZED (
-    SELECT entry_id, max(fit) AS fit, arg_max(how, fit) AS how
-    FROM (SELECT unnest(names, max_depth := 2) FROM asked)
+        sum(idf * phrase_weight) AS phrase_weight,
+        max(fit) AS fit,
+        -- Said twice that words have no fit: DuckDB makes a sort key of each `how` that it is given.
+        arg_max(how, fit) FILTER (fit IS NOT NULL) AS how
+    FROM (
+        SELECT * EXCLUDE slot, NULL AS fit, NULL AS how FROM filled
+        UNION ALL BY NAME
+        SELECT unnest(names, max_depth := 2) FROM asked
+    )
     GROUP BY entry_id
 ),
 -- What the first dimensions of the vectors say, which is most of it.
@@ -91,20 +93,22 @@ glanced AS (
 compared AS (
     SELECT
         g.entry_id, g.popularity, g.prior,
-        least(1, coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0))::FLOAT
-            AS vector_similarity,
-        coalesce(w.worth / a.worth, 0) AS coverage,
-        least(1, coalesce(w.weight / a.norm, 0)) AS tfidf_cosine,
-        least(1, coalesce(w.phrase_weight / a.norm, 0)) AS phrase_cosine,
-        coalesce(n.fit, 0) AS name_fit,
-        n.how
+        -- Where the first dimensions say next to nothing, so does the rest.
+        least(1, coalesce(
+            scale * CASE WHEN product * scale > 0.1
+                THEN product + fdnix_rest_product(code_rest, rest_of_vector)
+                ELSE product END,
+            0))::FLOAT AS vector_similarity,
+        coalesce(m.worth / a.worth, 0) AS coverage,
+        least(1, coalesce(m.weight / a.norm, 0)) AS tfidf_cosine,
+        least(1, coalesce(m.phrase_weight / a.norm, 0)) AS phrase_cosine,
+        coalesce(m.fit, 0) AS name_fit,
+        m.how
     FROM glanced AS g
     CROSS JOIN (SELECT rest_of_vector, worth, norm, lists_all FROM asked) AS a
-    LEFT JOIN word_matches AS w USING (entry_id)
-    LEFT JOIN name_matches AS n USING (entry_id)
+    LEFT JOIN matches AS m USING (entry_id)
     WHERE (
-            w.entry_id IS NOT NULL
-            OR n.entry_id IS NOT NULL
+            m.entry_id IS NOT NULL
             OR a.lists_all
             -- The rest of a vector adds to the similarity of like texts, and takes little away.
             OR CASE WHEN product * scale > 0.5 * fdnix_least_similarity()
@@ -112,7 +116,6 @@ compared AS (
                 ELSE 0 END > fdnix_least_similarity()
         )
 ),
--- Two branches, of which DuckDB plans one: what filters need costs nothing where there are none.
 passed AS (
     FROM compared WHERE filters IS NULL
     UNION ALL
@@ -146,20 +149,20 @@ totals AS (
     FROM scored JOIN enough ON score >= least_score
     HAVING with_ids
 ),
-found AS (
-    FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
-    WHERE filters IS NULL
-    UNION ALL
-    FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
-    WHERE filters IS NOT NULL AND packages.rowid IN (SELECT package_row FROM allowed)
-),
-package AS (
+found AS MATERIALIZED (
     SELECT * EXCLUDE (position, long_description, known_vulnerabilities, embedding_id, profile_id)
-    FROM found
+    FROM (
+        FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
+        WHERE filters IS NULL
+        UNION ALL
+        FROM packages JOIN (SELECT entry_id FROM top) USING (entry_id)
+        WHERE filters IS NOT NULL
+            AND packages.rowid IN (SELECT package_row FROM allowed SEMI JOIN top USING (entry_id))
+    )
 ),
 -- The variant that the query names comes first; else the entry's own order holds. A number in the
 -- query may be the start of a version; a set that the query does not speak of counts against.
-by_entry AS MATERIALIZED (
+by_entry AS (
     SELECT
         entry_id,
         list_sort(list({
@@ -171,17 +174,18 @@ by_entry AS MATERIALIZED (
                 - (attribute_set IS NOT NULL AND len(list_intersect(
                     parsed.parts, fdnix_name_parts(coalesce(attribute_set, '')))) = 0)::INTEGER),
             'variant': variant,
-            'package': package
+            'package_id': package_id
         })) AS variants,
         any_value(list_filter(programs, lambda name: fdnix_glue(name) = parsed.glued)[1]) AS program
-    FROM package CROSS JOIN (SELECT parsed FROM asked)
+    FROM found CROSS JOIN (SELECT parsed FROM asked)
     GROUP BY entry_id
-)
-SELECT * EXCLUDE (entry_id, variant)
-FROM (
+),
+-- What is said of each hit, put together before it is joined with the many columns of its package.
+said AS (
     SELECT
-        unnest(variants[1].package),
-        list_transform(variants, lambda v: v.package.package_id) AS variants,
+        entry_id,
+        variants[1].package_id AS package_id,
+        list_transform(variants, lambda v: v.package_id) AS variants,
         score,
         CASE how
             WHEN 'name' THEN 'exact name'
@@ -209,4 +213,6 @@ FROM (
         CASE WHEN entry_id = bearer THEN passing END AS passing
     FROM by_entry JOIN top USING (entry_id) JOIN enough ON score >= least_score CROSS JOIN totals
 )
+SELECT * EXCLUDE (entry_id, variant)
+FROM found JOIN said USING (entry_id, package_id)
 ORDER BY score DESC, entry_id;

@@ -14,4 +14,4 @@ WITH question AS MATERIALIZED (
 )
 SELECT * EXCLUDE (entries, passing)
 FROM fdnix_rank(
-    (SELECT question FROM question), fdnix_filters(query, {arguments}), max_hits, skip_hits);
+    'question', fdnix_filters(query, {arguments}), max_hits, skip_hits);

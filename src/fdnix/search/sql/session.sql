@@ -1,39 +1,30 @@
--- What a connection keeps of the query it is asked: as the user put it, what it is narrowed to, and
--- what it means. Statements that read these tables are planned once; planning takes longer than
--- running.
-CREATE TEMP TABLE asked (text VARCHAR, vector VARCHAR);
-
--- The query with its filters, and those that stand beside it, by the names of their parameters.
-CREATE TEMP TABLE narrowed (query VARCHAR, {columns});
-
--- What of the query is to be matched, what it is narrowed to, and what is said of that.
+-- What a connection keeps of the query it is asked: what it is narrowed to, and what it means. Statements
+-- that read these tables are planned once; planning takes longer than running. So it does where a
+-- statement is given what is asked, if its type is said once: of `$1::VARCHAR::FLOAT[]` DuckDB would not
+-- be sure, and plan anew each time.
 CREATE TEMP TABLE filters AS
 SELECT
     NULL::VARCHAR AS words,
-    fdnix_filters(query, {parameters}) AS filters,
+    fdnix_filters(NULL::VARCHAR, {nothing}) AS filters,
     NULL::VARCHAR[] AS complaints
-FROM narrowed;
+LIMIT 0;
 
 CREATE TEMP TABLE question AS
-SELECT *, NULL::FLOAT[] AS vector, NULL::VARCHAR AS note FROM fdnix_understand('') LIMIT 0;
+WITH asked AS MATERIALIZED (SELECT NULL::VARCHAR AS text)
+SELECT *, NULL::FLOAT[] AS vector FROM fdnix_understand('asked') LIMIT 0;
 
-PREPARE keep_asked AS INSERT INTO temp.asked VALUES ($1, $2);
-
-PREPARE keep_narrowed AS INSERT INTO temp.narrowed VALUES ($1, {values});
-
+-- What of a query, with its filters and those that stand beside it, is to be matched, what it is
+-- narrowed to, and what is said of that.
 PREPARE narrow AS
 INSERT INTO temp.filters
-SELECT fdnix_query_text(query), fdnix_filters(query, {parameters}), fdnix_complaints(query)
-FROM temp.narrowed
+WITH asked AS MATERIALIZED (SELECT $1::VARCHAR AS query, {values})
+SELECT fdnix_query_text(query), fdnix_filters(query, {parameters}), fdnix_complaints(query) FROM asked
 RETURNING words, complaints;
 
 PREPARE understand AS
 INSERT INTO temp.question
-SELECT
-    *,
-    (SELECT vector::FLOAT[] FROM temp.asked),
-    (FROM fdnix_notes((SELECT text FROM temp.asked)))
-FROM fdnix_understand((SELECT text FROM temp.asked))
+WITH asked AS MATERIALIZED (SELECT $1::VARCHAR AS text, $2::VARCHAR AS vector)
+SELECT understood.*, vector::FLOAT[] FROM fdnix_understand('asked') AS understood, asked
 RETURNING unknown, edits, note;
 
 PREPARE correct AS

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from fdnix.search.fts import FtsOptions
 
+# So many vectors as a processor's cache holds: all at once take four times as long.
+_ROWS_AT_ONCE = 4096
 _LARGEST_CODE = 127
 # The inverse of a length is some thousandths: it is off by less than 5e-6 of itself.
 _SCALE_DECIMALS = 8
@@ -168,6 +170,13 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
 
 def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Vectors of nearly the same direction, whose largest component is 127 or -127."""
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
-    codes: NDArray[np.int8] = np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)
+    codes = np.empty(vectors.shape, np.int8)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        some = vectors[start : start + _ROWS_AT_ONCE]
+        largest = np.abs(some).max(axis=1, keepdims=True)
+        np.rint(
+            some / largest * _LARGEST_CODE,
+            out=codes[start : start + _ROWS_AT_ONCE],
+            casting="unsafe",
+        )
     return codes

@@ -590,11 +590,15 @@ class _Session:
     def _keep(self, statement: str, *values: str | bool | None) -> tuple[Any, ...] | None:
         """Execute a statement that keeps what it makes of `values`: the row that it returns.
 
-        Written out as literals: to bind them takes DuckDB thrice as long. NULL has its type, without
-        which the statement would be planned anew.
+        Written out as literals: to bind them takes DuckDB thrice as long. NULL has its type,
+        without which the statement would be planned anew.
         """
         written = ", ".join(
-            "NULL::VARCHAR" if value is None else literal(value) if isinstance(value, str) else str(value)
+            "NULL::VARCHAR"
+            if value is None
+            else literal(value)
+            if isinstance(value, str)
+            else str(value)
             for value in values
         )
         return self.connection.execute(f"EXECUTE {statement}({written})").fetchone()

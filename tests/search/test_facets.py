@@ -73,7 +73,8 @@ def test_the_ids_that_are_counted_stand_on_one_row(minified: Path) -> None:
                 SELECT *, NULL::FLOAT[] AS vector FROM fdnix_question('editor'))
             SELECT count(*), count(entries), count(passing)
             FROM fdnix_rank(
-                'question', fdnix_filters('editor is:free'{nothing_beside}), 10, 0, with_ids := true)
+                'question', fdnix_filters('editor is:free'{nothing_beside}), 10, 0,
+                with_ids := true)
             """
         ).fetchone()
     assert rows == (10, 1, 1)

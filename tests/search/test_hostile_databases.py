@@ -231,6 +231,16 @@ def test_what_was_changed_is_answered_or_refused(
     assert_harmless(ask(path))
 
 
+def test_packages_without_names_are_damage_and_no_empty_answer(
+    minified: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "fdnix.duckdb"
+    with tampered(minified, path) as connection:
+        connection.execute(CHANGES["nothing named"])
+    with SearchIndex.open(path) as index, pytest.raises(DataError, match="package_id"):
+        index.search("editor")
+
+
 def test_a_refused_file_ends_the_command_with_4_and_a_line(
     minified: Path, tmp_path: Path, trap: Trap
 ) -> None:

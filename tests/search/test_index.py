@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fdnix.database.connection import count
+from fdnix.database.connection import connect, count
+from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError, FdnixError, SettingsError
 from fdnix.search import Filters, SearchIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 EXAMPLES = int(os.environ.get("FDNIX_HOSTILE_EXAMPLES", "60"))
@@ -169,6 +171,18 @@ class OtherModel:
         raise AssertionError("a file of another model must not be searched with this one")
 
 
+class Reversed:
+    """A model whose first dimensions say least: ours, from its last dimension to its first."""
+
+    model = "reversed"
+    dimensions = 256
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.flip(
+            np.stack([row for row in LocalEmbedder().embed(texts) if row is not None]), 1
+        )
+
+
 class Unreachable:
     """The file's own model, out of reach as Bedrock is without credentials."""
 
@@ -186,6 +200,34 @@ def test_another_models_vectors_are_never_compared(minified: Path) -> None:
     assert results.hits[0].package_id == "ripgrep"
     assert results.notice is not None
     assert "some-other-model" in results.notice
+
+
+def test_what_is_alike_is_found_whichever_dimensions_of_another_model_say_so(
+    minified: Path, tmp_path: Path
+) -> None:
+    text = "look at pictures"
+    path = tmp_path / "fdnix.duckdb"
+    shutil.copyfile(minified, path)
+    with connect(path) as connection:
+        connection.execute("DROP INDEX IF EXISTS embeddings_vss_idx")
+        connection.execute(
+            "UPDATE embeddings SET code_first = list_reverse(vector::TINYINT[])[1:64], "
+            "code_rest = list_reverse(vector::TINYINT[])[65:]"
+        )
+        connection.execute(
+            "UPDATE fdnix_meta SET value = CASE key WHEN 'embedding_model' THEN 'reversed' "
+            "ELSE 'bedrock' END WHERE key IN ('embedding_model', 'embedding_provider')"
+        )
+    with connect(path, read_only=True, extensions=()) as connection:
+        alike = connection.execute(
+            "SELECT package_id FROM embeddings JOIN packages USING (entry_id) "
+            "WHERE variant = 0 AND array_cosine_similarity(vector, ?::FLOAT[256]) > 0.41",
+            [Reversed().embed([text])[0]],
+        ).fetchall()
+    with SearchIndex.open(path, embedder=Reversed()) as index:
+        found = index.search(text, limit=1000)
+    assert sum(hit.why == "similar meaning" for hit in found) > 10
+    assert {package for (package,) in alike} <= {hit.package_id for hit in found}
 
 
 def test_text_search_goes_on_without_a_query_vector(minified: Path) -> None:

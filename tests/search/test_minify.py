@@ -18,7 +18,7 @@ from fdnix.database.hnsw import measure_recall, verify_hnsw_plan
 from fdnix.database.sizes import database_info
 from fdnix.errors import DataError, SettingsError
 from fdnix.nixpkgs.platform import BUILT_SYSTEMS
-from fdnix.search import minify
+from fdnix.search import build, minify
 from support.catalogues import entries, entry, settings_in, write_catalogue
 from support.search import MODEL
 
@@ -59,6 +59,26 @@ def test_the_index_that_came_with_the_copy_is_used_and_finds_what_exact_search_f
         ).fetchall()
     assert indexes == 1
     assert rows(path, "SELECT count(*) FROM embeddings") == [(60,)]
+
+
+def test_every_vector_keeps_its_direction(
+    indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_ROWS_AT_ONCE", 7)
+    path = tmp_path / "fdnix.duckdb"
+    write_minified(indexed.output_path, path, indexed)
+    with duckdb.connect() as client:
+        client.execute(f"ATTACH '{indexed.output_path}' AS whole (READ_ONLY)")
+        client.execute(f"ATTACH '{path}' AS small (READ_ONLY)")
+        same = client.execute(
+            "SELECT count(*), min(array_cosine_similarity(f.vector, m.vector)) "
+            "FROM whole.packages AS p JOIN whole.embeddings AS f USING (content_hash) "
+            "JOIN small.packages AS q USING (package_id) "
+            "JOIN small.embeddings AS m USING (embedding_id)"
+        ).fetchone()
+    assert same is not None
+    assert same[0] >= 60
+    assert same[1] > 0.9995
 
 
 def test_other_index_settings_build_another_index(indexed: Settings, tmp_path: Path) -> None:

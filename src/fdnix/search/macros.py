@@ -22,6 +22,10 @@ _FIRST_DIMENSIONS = 64
 # this (benchmarks/non_words.py). For other models nothing was fitted.
 _LEAST_SIMILARITY = 0.65
 _LEAST_SIMILARITY_OF_OTHERS = 0.4
+# The first dimensions of ours say most: the rest adds to the similarity of like texts, and takes
+# little away. Of other models' they may say no more than any.
+_LEAST_OF_FIRST = 0.5 * _LEAST_SIMILARITY
+_LEAST_OF_FIRST_OF_OTHERS = -1.0
 
 
 def create_macros(
@@ -75,6 +79,7 @@ def _create_steps(
             rest=dimensions - first,
             candidates=CANDIDATES,
             least_similarity=_LEAST_SIMILARITY if embeds else _LEAST_SIMILARITY_OF_OTHERS,
+            least_of_first=_LEAST_OF_FIRST if embeds else _LEAST_OF_FIRST_OF_OTHERS,
         )
     )
     for name in ("query", "match"):

@@ -93,12 +93,8 @@ glanced AS (
 compared AS (
     SELECT
         g.entry_id, g.popularity, g.prior,
-        -- Where the first dimensions say next to nothing, so does the rest.
-        least(1, coalesce(
-            scale * CASE WHEN product * scale > 0.1
-                THEN product + fdnix_rest_product(code_rest, rest_of_vector)
-                ELSE product END,
-            0))::FLOAT AS vector_similarity,
+        least(1, coalesce((product + fdnix_rest_product(code_rest, rest_of_vector)) * scale, 0))::FLOAT
+            AS vector_similarity,
         coalesce(m.worth / a.worth, 0) AS coverage,
         least(1, coalesce(m.weight / a.norm, 0)) AS tfidf_cosine,
         least(1, coalesce(m.phrase_weight / a.norm, 0)) AS phrase_cosine,
@@ -110,12 +106,12 @@ compared AS (
     WHERE (
             m.entry_id IS NOT NULL
             OR a.lists_all
-            -- The rest of a vector adds to the similarity of like texts, and takes little away.
-            OR CASE WHEN product * scale > 0.5 * fdnix_least_similarity()
+            OR CASE WHEN product * scale > fdnix_least_of_first()
                 THEN (product + fdnix_rest_product(code_rest, rest_of_vector)) * scale
                 ELSE 0 END > fdnix_least_similarity()
         )
 ),
+-- Two branches, of which DuckDB plans one: what filters need costs nothing where there are none.
 passed AS (
     FROM compared WHERE filters IS NULL
     UNION ALL
@@ -162,7 +158,7 @@ found AS MATERIALIZED (
 ),
 -- The variant that the query names comes first; else the entry's own order holds. A number in the
 -- query may be the start of a version; a set that the query does not speak of counts against.
-by_entry AS (
+by_entry AS MATERIALIZED (
     SELECT
         entry_id,
         list_sort(list({
@@ -184,7 +180,7 @@ by_entry AS (
 said AS (
     SELECT
         entry_id,
-        variants[1].package_id AS package_id,
+        variants[1].variant AS variant,
         list_transform(variants, lambda v: v.package_id) AS variants,
         score,
         CASE how
@@ -214,5 +210,5 @@ said AS (
     FROM by_entry JOIN top USING (entry_id) JOIN enough ON score >= least_score CROSS JOIN totals
 )
 SELECT * EXCLUDE (entry_id, variant)
-FROM found JOIN said USING (entry_id, package_id)
+FROM found JOIN said USING (entry_id, variant)
 ORDER BY score DESC, entry_id;

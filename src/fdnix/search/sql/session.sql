@@ -1,7 +1,6 @@
 -- What a connection keeps of the query it is asked: what it is narrowed to, and what it means. Statements
--- that read these tables are planned once; planning takes longer than running. So it does where a
--- statement is given what is asked, if its type is said once: of `$1::VARCHAR::FLOAT[]` DuckDB would not
--- be sure, and plan anew each time.
+-- that read these tables are planned once; planning takes longer than running. So is a statement with
+-- parameters, if the type of each is plain: with `$1::VARCHAR::FLOAT[]` DuckDB plans anew each time.
 CREATE TEMP TABLE filters AS
 SELECT
     NULL::VARCHAR AS words,

@@ -5,25 +5,22 @@ Each is answered as the honest file is, or refused in words; exit code 4 on the 
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fdnix.database.connection import connect
 from fdnix.database.sizes import database_info
 from fdnix.errors import DataError, FdnixError
 from fdnix.search import Filters, SearchIndex, SearchResults
+from support.search import changed_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import duckdb
 
 SECRET = "the-content-of-a-private-file"
 SECONDS = 20
@@ -138,15 +135,6 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trap]:
     assert list(working_folder.iterdir()) == []
 
 
-@contextmanager
-def tampered(minified: Path, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may change a copy of an index, at `path`."""
-    shutil.copyfile(minified, path)
-    with connect(path) as connection:
-        connection.execute("DROP INDEX IF EXISTS embeddings_vss_idx")
-        yield connection
-
-
 def ask(path: Path) -> list[object] | FdnixError:
     """All that an index answers, and what `fdnix info` says of it; or how it is refused."""
     stolen = [(SECRET,)]
@@ -183,7 +171,7 @@ def test_a_macro_of_the_file_is_never_run(
     minified: Path, tmp_path: Path, trap: Trap, macro: str, query: str
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    with tampered(minified, path) as connection:
+    with changed_copy(minified, path) as connection:
         connection.execute("CREATE TABLE stolen (x VARCHAR)")
         body = trap.query(query)
         signature, body = (
@@ -208,7 +196,7 @@ def test_a_view_in_the_place_of_a_table_is_refused(
     minified: Path, tmp_path: Path, trap: Trap, table: str, query: str
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    with tampered(minified, path) as connection:
+    with changed_copy(minified, path) as connection:
         rows = connection.execute(f"SELECT * FROM {table} LIMIT 0").description
         columns = ", ".join(f'x AS "{name}"' for name, *_ in rows)
         connection.execute("CREATE TABLE stolen (x VARCHAR)")
@@ -226,7 +214,7 @@ def test_what_was_changed_is_answered_or_refused(
     minified: Path, tmp_path: Path, trap: Trap, change: str
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    with tampered(minified, path) as connection:
+    with changed_copy(minified, path) as connection:
         connection.execute(CHANGES[change])
     assert_harmless(ask(path))
 
@@ -235,7 +223,7 @@ def test_packages_without_names_are_damage_and_no_empty_answer(
     minified: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    with tampered(minified, path) as connection:
+    with changed_copy(minified, path) as connection:
         connection.execute(CHANGES["nothing named"])
     with SearchIndex.open(path) as index, pytest.raises(DataError, match="package_id"):
         index.search("editor")
@@ -245,7 +233,7 @@ def test_a_refused_file_ends_the_command_with_4_and_a_line(
     minified: Path, tmp_path: Path, trap: Trap
 ) -> None:
     path = tmp_path / "fdnix.duckdb"
-    with tampered(minified, path) as connection:
+    with changed_copy(minified, path) as connection:
         connection.execute("DROP TABLE packages")
         connection.execute(f"CREATE VIEW packages AS {trap.query('file')}")
     for command in (["search", "--db", str(path), "editor"], ["info", str(path)]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from fdnix.database.connection import connect, count
 from fdnix.embedding.local import LocalEmbedder
 from fdnix.errors import DataError, FdnixError, SettingsError
 from fdnix.search import Filters, SearchIndex
+from support.search import changed_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,9 +207,7 @@ def test_what_is_alike_is_found_whichever_dimensions_of_another_model_say_so(
 ) -> None:
     text = "look at pictures"
     path = tmp_path / "fdnix.duckdb"
-    shutil.copyfile(minified, path)
-    with connect(path) as connection:
-        connection.execute("DROP INDEX IF EXISTS embeddings_vss_idx")
+    with changed_copy(minified, path) as connection:
         connection.execute(
             "UPDATE embeddings SET code_first = list_reverse(vector::TINYINT[])[1:64], "
             "code_rest = list_reverse(vector::TINYINT[])[65:]"

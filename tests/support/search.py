@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,15 @@ def bare_client(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         client.execute(f"ATTACH {literal(path)} AS nix (READ_ONLY)")
         client.execute("USE nix")
         yield client
+
+
+@contextmanager
+def changed_copy(minified: Path, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may change a copy of a minified database, at `path`."""
+    shutil.copyfile(minified, path)
+    with connect(path) as connection:
+        connection.execute("DROP INDEX IF EXISTS embeddings_vss_idx")
+        yield connection
 
 
 def build_search(

@@ -150,33 +150,33 @@ def _create_embeddings(connection: duckdb.DuckDBPyConnection, dimensions: int, h
     )
     if not count(connection, "SELECT count(*) FROM source.embeddings"):
         return
-    rows = connection.execute(read_sql("search", "embedding_rows")).to_arrow_table()
-    for batch in rows.to_batches():
-        column = cast("pa.FixedSizeListArray[Any]", batch.column("vector"))
-        codes = _quantized(np.asarray(column.flatten()).reshape(len(batch), -1))
-        lengths = np.sqrt(np.einsum("ij,ij->i", codes, codes, dtype=np.float64))
-        table = pa.Table.from_batches([batch.drop_columns(["vector"])])
-        for name, values in (
-            ("scale", pa.array(np.round(1 / lengths, _SCALE_DECIMALS), pa.float32())),
-            ("head", fixed_size(codes[:, :head].astype(np.float32))),
-            ("code_first", fixed_size(codes[:, :first])),
-            ("code_rest", fixed_size(codes[:, first:])),
-        ):
-            table = table.append_column(name, values)
-        connection.register("rows", table)
-        connection.execute("INSERT INTO embeddings BY NAME FROM rows")
-        connection.unregister("rows")
+    rows = connection.execute(read_sql("search", "embedding_rows")).to_arrow_table(_ROWS_AT_ONCE)
+    coded = pa.Table.from_batches(
+        [_coded(batch, head=head, first=first) for batch in rows.to_batches()]
+    )
+    connection.register("coded", coded)
+    connection.execute("INSERT INTO embeddings BY NAME FROM coded")
+    connection.unregister("coded")
+
+
+def _coded(batch: pa.RecordBatch, *, head: int, first: int) -> pa.RecordBatch:
+    """Rows of `embeddings`, made of rows with vectors."""
+    column = cast("pa.FixedSizeListArray[Any]", batch.column("vector"))
+    codes = _quantized(np.asarray(column.flatten()).reshape(len(batch), -1))
+    lengths = np.sqrt(np.einsum("ij,ij->i", codes, codes, dtype=np.float64))
+    batch = batch.drop_columns(["vector"])
+    for name, values in (
+        ("scale", pa.array(np.round(1 / lengths, _SCALE_DECIMALS), pa.float32())),
+        ("head", fixed_size(codes[:, :head].astype(np.float32))),
+        ("code_first", fixed_size(codes[:, :first])),
+        ("code_rest", fixed_size(codes[:, first:])),
+    ):
+        batch = batch.append_column(name, values)
+    return batch
 
 
 def _quantized(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Vectors of nearly the same direction, whose largest component is 127 or -127."""
-    codes = np.empty(vectors.shape, np.int8)
-    for start in range(0, len(vectors), _ROWS_AT_ONCE):
-        some = vectors[start : start + _ROWS_AT_ONCE]
-        largest = np.abs(some).max(axis=1, keepdims=True)
-        np.rint(
-            some / largest * _LARGEST_CODE,
-            out=codes[start : start + _ROWS_AT_ONCE],
-            casting="unsafe",
-        )
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    codes: NDArray[np.int8] = np.round(vectors / largest * _LARGEST_CODE).astype(np.int8)
     return codes

@@ -590,17 +590,9 @@ class _Session:
     def _keep(self, statement: str, *values: str | bool | None) -> tuple[Any, ...] | None:
         """Execute a statement that keeps what it makes of `values`: the row that it returns.
 
-        Written out as literals: to bind them takes DuckDB thrice as long. NULL has its type,
-        without which the statement would be planned anew.
+        Written out as literals: to bind them takes DuckDB thrice as long.
         """
-        written = ", ".join(
-            "NULL::VARCHAR"
-            if value is None
-            else literal(value)
-            if isinstance(value, str)
-            else str(value)
-            for value in values
-        )
+        written = ", ".join(map(_written, values))
         return self.connection.execute(f"EXECUTE {statement}({written})").fetchone()
 
     def _nearest_values(self) -> list[str]:
@@ -639,6 +631,13 @@ class _Session:
             self.connection.execute(f"PREPARE {name} AS {query}")
             self._prepared.add(name)
         return self.connection.execute(f"EXECUTE {name}")
+
+
+def _written(value: object) -> str:
+    """A text, flag or None as an SQL literal. NULL has its type, or DuckDB would plan anew."""
+    if value is None:
+        return "NULL::VARCHAR"
+    return literal(value) if isinstance(value, str) else str(value)
 
 
 def _is_plain(text: str, filters: Filters) -> bool:

@@ -25,7 +25,19 @@ SELECT
 FROM aliases
 WHERE name = alias_name;
 
--- What became of the package that a query names, where it is none any more. -> sentence
+-- What became of the package that a query names, where it is none any more. Where a package has the same
+-- name but for capitals and punctuation, the alias is meant only as it stands.
+-- named_table: the name of a table of one row: text, and glued, which fdnix_glue makes of it
+-- -> sentence
+CREATE OR REPLACE MACRO fdnix_note(named_table) AS TABLE
+SELECT fdnix_alias_note(name, target, message) AS sentence
+FROM aliases AS a JOIN query_table(named_table) AS q ON a.glued = q.glued OR name = text
+ORDER BY name <> text, name
+LIMIT 1;
+
+-- The same of a query with its filters. -> sentence
 CREATE OR REPLACE MACRO fdnix_notes(query) AS TABLE
-WITH asked AS MATERIALIZED (SELECT fdnix_query_text(query) AS text)
-SELECT note AS sentence FROM fdnix_understand('asked') WHERE note IS NOT NULL;
+WITH named AS MATERIALIZED (
+    SELECT text, fdnix_glue(text) AS glued FROM (SELECT fdnix_query_text(query) AS text)
+)
+FROM fdnix_note('named');

@@ -116,8 +116,7 @@ FROM (
 -- edits: how many may lie between the query and a name it misspells; NULL where it misspells none.
 --     Only what is no name as it stands can be a misspelt one, and no sentence of known words is,
 --     unless a number in it may be a version's. What begins a name is less likely to be misspelt.
--- note: what became of the package that it names, where it is none any more. Where a package has the same
---     name but for capitals and punctuation, the alias is meant only as it stands.
+-- note: what became of the package that it names, where it is none any more.
 -- -> parsed (see fdnix_parse), terms, idfs, unknown (words to be corrected), names, edits, note
 CREATE OR REPLACE MACRO fdnix_understand(asked_table) AS TABLE
 WITH
@@ -164,12 +163,7 @@ SELECT
             AND NOT exact
         THEN CASE WHEN len(names) > 0 THEN 1 ELSE fdnix_edits(length(p.glued)) END
     END AS edits,
-    (
-        SELECT fdnix_alias_note(name, target, message)
-        FROM aliases JOIN asked ON aliases.glued = asked.glued OR name = text
-        ORDER BY name <> text, name
-        LIMIT 1
-    ) AS note
+    (FROM fdnix_note('asked')) AS note
 FROM (
     SELECT
         p, terms, idfs, names, exact,

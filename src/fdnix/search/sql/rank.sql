@@ -14,27 +14,25 @@ CREATE OR REPLACE MACRO fdnix_rank(
 WITH
 asked AS MATERIALIZED (
     SELECT
-        q.parsed AS parsed,
-        q.terms AS terms,
-        q.names AS names,
-        fdnix_first(q.vector) AS first_of_vector,
-        fdnix_rest(q.vector) AS rest_of_vector,
-        sqrt(list_inner_product(q.vector, q.vector)) AS length,
-        q.parsed.shape AS shape,
-        CASE q.parsed.shape
+        parsed, terms, names,
+        fdnix_first(vector) AS first_of_vector,
+        fdnix_rest(vector) AS rest_of_vector,
+        sqrt(list_inner_product(vector, vector)) AS length,
+        parsed.shape AS shape,
+        CASE parsed.shape
             WHEN 'one_word' THEN fdnix_weights().one_word
             WHEN 'few_words' THEN fdnix_weights().few_words
             ELSE fdnix_weights().many_words END AS weights,
         -- A query of filters alone lists all that passes them.
-        filters IS NOT NULL AND len(q.parsed.words) = 0 AS lists_all,
+        filters IS NOT NULL AND len(parsed.words) = 0 AS lists_all,
         -- Nothing of the query is known as it stands: all that is found is spelt like it, or of like
         -- meaning.
-        len(q.parsed.words) > 0
-            AND len(list_filter(q.terms, lambda t: t.slot >= 0)) = 0
-            AND len(list_filter(q.names, lambda n: n.how <> 'spelling')) = 0 AS guessed,
-        list_sum(q.idfs) AS worth,
-        255 * sqrt(list_inner_product(q.idfs, q.idfs)) AS norm
-    FROM query_table(question) AS q
+        len(parsed.words) > 0
+            AND len(list_filter(terms, lambda t: t.slot >= 0)) = 0
+            AND len(list_filter(names, lambda n: n.how <> 'spelling')) = 0 AS guessed,
+        list_sum(idfs) AS worth,
+        255 * sqrt(list_inner_product(idfs, idfs)) AS norm
+    FROM query_table(question)
 ),
 allowed AS MATERIALIZED (FROM fdnix_allowed(filters)),
 filled AS (

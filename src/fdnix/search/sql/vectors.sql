@@ -17,7 +17,8 @@ CREATE OR REPLACE MACRO fdnix_rest_product(code, v) AS
 -- What no word and no name of a query finds is found by meaning above this cosine.
 CREATE OR REPLACE MACRO fdnix_least_similarity() AS {least_similarity};
 
--- It is compared whole only where its first dimensions bring the cosine above this.
+-- What is found by meaning alone is compared whole only where its first dimensions bring the cosine above
+-- this.
 CREATE OR REPLACE MACRO fdnix_least_of_first() AS {least_of_first};
 
 -- The packages whose vectors are nearest to one, each entry once: -> package_id, vector_similarity.
